@@ -1,0 +1,131 @@
+//! The command line. What the words mean is laid down in `config`.
+
+use std::ffi::OsString;
+
+use argh::{EarlyExit, FromArgs};
+
+use crate::error::Error;
+
+/// Take one reading from a humidity sensor in IIO sysfs and hand it to WhaTap's focus.
+#[derive(Debug, Default, FromArgs)]
+#[argh(
+    help_triggers("-h", "--help"),
+    note = "Started once per reading, by a systemd timer or cron. Durations are written as 2100ms, 3s or 1m.\n\n\
+            Environment: WHATAP_LICENSE, WHATAP_PCODE, WHATAP_HOST (or WHATAP_SERVER_HOST), WHATAP_SERVER_PORT\n\
+            and IIO_FOCUS_CONFIG go before the file and behind the command line.",
+    error_code(0, "the reading was taken and delivered (or printed)"),
+    error_code(64, "the command line is wrong"),
+    error_code(66, "no sensor, not the one named, or several and none named"),
+    error_code(69, "the reading was taken, but focus could not deliver it"),
+    error_code(70, "a bug: please report"),
+    error_code(74, "the sensor gave no good reading in all its tries"),
+    error_code(75, "another run is under way"),
+    error_code(78, "the configuration is wrong"),
+    error_code(128, "and n more: ended by signal n")
+)]
+pub struct Args {
+    /// configuration, a TOML file that must exist if it is named (default: /etc/iio-focus.toml)
+    #[argh(option, arg_name = "file")]
+    pub config: Option<String>,
+
+    /// which sensor: its label, its IIO name or its id (default: the only one there is)
+    #[argh(option, arg_name = "name")]
+    pub device: Option<String>,
+
+    /// where sysfs is mounted (default: /sys)
+    #[argh(option, arg_name = "dir")]
+    pub sysfs: Option<String>,
+
+    /// how many times to try the sensor (default: 10)
+    #[argh(option, arg_name = "n")]
+    pub attempts: Option<String>,
+
+    /// pause after a failed try (default: 2100ms)
+    #[argh(option, arg_name = "d")]
+    pub retry_delay: Option<String>,
+
+    /// the whole run ends by then (default: 50s)
+    #[argh(option, arg_name = "d")]
+    pub deadline: Option<String>,
+
+    /// print the JSON on standard output instead of delivering or storing it
+    #[argh(switch)]
+    pub dry_run: bool,
+
+    /// syslog, stderr, or auto: syslog, and standard error too on a terminal (default: auto)
+    #[argh(option, arg_name = "where")]
+    pub log: Option<String>,
+
+    /// log each try and each line that focus printed
+    #[argh(switch)]
+    pub verbose: bool,
+
+    /// print the version
+    #[argh(switch)]
+    pub version: bool,
+
+    /// another job than taking a reading
+    #[argh(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The commands beside taking a reading.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand)]
+pub enum Command {
+    /// `iio-focus list`
+    List(List),
+}
+
+/// List the usable sensors, one per line: id, IIO name, label.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "list", help_triggers("-h", "--help"))]
+pub struct List {
+    /// where sysfs is mounted (default: /sys)
+    #[argh(option, arg_name = "dir")]
+    pub sysfs: Option<String>,
+
+    /// print JSON, for programs
+    #[argh(switch)]
+    pub json: bool,
+}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Parsed {
+    /// A text to print: help or version.
+    Text(String),
+    /// A job.
+    Args(Args),
+}
+
+/// Reads the command line; the first word is the program's name.
+///
+/// # Errors
+/// [`Error::Usage`] with what is wrong and where to look.
+pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Parsed, Error> {
+    let usage = |what: &str| Error::Usage(format!("{what}; iio-focus --help lists what there is"));
+    let mut all = Vec::new();
+    for word in words.skip(1) {
+        let word =
+            word.into_string().map_err(|word| usage(&format!("{} is not UTF-8", word.to_string_lossy())))?;
+        // argh wants `--attempts 5`; people also write `--attempts=5`.
+        match word.split_once('=') {
+            Some((option, value)) if option.starts_with("--") => {
+                all.extend([option.to_owned(), value.to_owned()]);
+            }
+            _ => all.push(word),
+        }
+    }
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    match Args::from_args(&["iio-focus"], &all) {
+        Ok(args) if args.version => {
+            Ok(Parsed::Text(concat!("iio-focus ", env!("CARGO_PKG_VERSION"), "\n").to_owned()))
+        }
+        Ok(args) => Ok(Parsed::Args(args)),
+        Err(EarlyExit { output, status: Ok(()) }) => Ok(Parsed::Text(output)),
+        Err(EarlyExit { output, status: Err(()) }) => {
+            Err(usage(&output.split_whitespace().collect::<Vec<_>>().join(" ")))
+        }
+    }
+}

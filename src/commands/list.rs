@@ -1,0 +1,46 @@
+//! `iio-focus list`: the usable sensors.
+
+use serde::Serialize;
+
+use crate::cli;
+use crate::config;
+use crate::error::Error;
+use crate::sensor::Sensor;
+
+/// One sensor, as `--json` shows it.
+#[derive(Serialize)]
+struct Entry<'a> {
+    id: &'a str,
+    name: Option<&'a str>,
+    label: Option<&'a str>,
+    path: String,
+}
+
+/// Prints the usable sensors, one per line (id, IIO name, label; `-` for none), or as a JSON array.
+///
+/// # Errors
+/// [`Error::NoSensor`] if there is none; what standard output said, but not that nobody reads it.
+pub fn run(args: &cli::List) -> Result<(), Error> {
+    let sysfs = config::sysfs(args.sysfs.as_deref());
+    let sensors = Sensor::all(&sysfs)?;
+    let entries: Vec<Entry<'_>> = sensors
+        .iter()
+        .map(|sensor| Entry {
+            id: sensor.id(),
+            name: sensor.name(),
+            label: sensor.label(),
+            path: sensor.path().display().to_string(),
+        })
+        .collect();
+    let text = if args.json {
+        // Strings only: there is nothing that could fail.
+        serde_json::to_string(&entries).unwrap_or_default() + "\n"
+    } else {
+        let line = |entry: &Entry<'_>| {
+            format!("{}\t{}\t{}\n", entry.id, entry.name.unwrap_or("-"), entry.label.unwrap_or("-"))
+        };
+        entries.iter().map(line).collect()
+    };
+    super::print(&text)?;
+    if sensors.is_empty() { Sensor::find(&sysfs, None).map(drop) } else { Ok(()) }
+}

@@ -1,0 +1,302 @@
+//! What can go wrong: its text, whether another try helps, and the exit status it ends with.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+
+/// How a run ended, as the exit statuses of `sysexits.h` that the README documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: the reading was taken and delivered, or printed.
+    Success,
+    /// 64: the command line is wrong.
+    Usage,
+    /// 66: no sensor, not the one named, or several and none named.
+    NoSensor,
+    /// 69: the reading was taken, but focus could not deliver it.
+    NotDelivered,
+    /// 70: a bug in this program.
+    Bug,
+    /// 74: the sensor gave no good reading in all its tries, or the system failed us.
+    NoReading,
+    /// 75: another run is under way.
+    Busy,
+    /// 78: the configuration is wrong.
+    Config,
+    /// 128 + n: ended by signal n.
+    Signal(Signal),
+}
+
+impl Exit {
+    /// The status as the parent process sees it.
+    #[must_use]
+    pub fn status(self) -> u8 {
+        match self {
+            Exit::Success => 0,
+            Exit::Usage => 64,
+            Exit::NoSensor => 66,
+            Exit::NotDelivered => 69,
+            Exit::Bug => 70,
+            Exit::NoReading => 74,
+            Exit::Busy => 75,
+            Exit::Config => 78,
+            Exit::Signal(signal) => 128 + u8::try_from(signal as i32).unwrap_or(0),
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.status())
+    }
+}
+
+/// Why a run, or a command, failed.
+#[derive(Debug)]
+pub enum Error {
+    /// The command line: which option, and what would be right.
+    Usage(String),
+    /// The configuration: file, line and key, and what would be right.
+    Config(String),
+    /// No usable sensor, not the one named, or several.
+    NoSensor(String),
+    /// The sensor of this name gave no good reading.
+    NoReading(String, GaveUp),
+    /// The reading was taken but not delivered. Holds the line about the reading and the reason.
+    NotDelivered(String),
+    /// A signal asked the run to end; what was under way then.
+    Signal(Signal, String),
+    /// The system refused something the run cannot do without.
+    Io(PathBuf, io::Error),
+}
+
+impl Error {
+    /// The exit status for this error.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Error::Usage(_) => Exit::Usage,
+            Error::Config(_) => Exit::Config,
+            Error::NoSensor(_) => Exit::NoSensor,
+            Error::NoReading(..) | Error::Io(..) => Exit::NoReading,
+            Error::NotDelivered(_) => Exit::NotDelivered,
+            Error::Signal(signal, _) => Exit::Signal(*signal),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Usage(text) | Error::Config(text) | Error::NoSensor(text) | Error::NotDelivered(text) => {
+                f.write_str(text)
+            }
+            Error::NoReading(device, tries) => write!(f, "no good reading from {device} {tries}"),
+            Error::Signal(signal, under_way) => write!(f, "ended by {signal} {under_way}"),
+            Error::Io(path, source) => write!(f, "{}: {}", path.display(), describe(source)),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Why one try of the sensor did not count.
+#[derive(Debug)]
+pub enum Failure {
+    /// The kernel said no.
+    Io(PathBuf, io::Error),
+    /// The attribute does not hold a number that could be a measurement; what it holds instead.
+    Value(PathBuf, &'static str),
+    /// The values are outside what the configuration allows.
+    OutOfRange(String),
+    /// The values did not come from the bus in this try.
+    Stale(&'static str),
+}
+
+impl Failure {
+    /// The short name that failures are counted by: the kernel's own for an errno.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Failure::Io(_, source) => {
+                errno(source).map_or_else(|| source.kind().to_string(), |errno| format!("{errno:?}"))
+            }
+            Failure::Value(..) => "bad value".to_owned(),
+            Failure::OutOfRange(_) => "out of range".to_owned(),
+            Failure::Stale(_) => "not fresh".to_owned(),
+        }
+    }
+
+    /// Whether another try cannot end differently, so that the run ends at once.
+    ///
+    /// EAGAIN is the dht11 driver's word for a kernel clock coarser than its pulses
+    /// (`DHT11_MIN_TIMERES`, `drivers/iio/humidity/dht11.c`): no pause mends that.
+    #[must_use]
+    pub fn is_futile(&self) -> bool {
+        let Failure::Io(_, source) = self else {
+            return false;
+        };
+        matches!(
+            errno(source),
+            Some(
+                Errno::ENOENT
+                    | Errno::ENODEV
+                    | Errno::ENOTDIR
+                    | Errno::EISDIR
+                    | Errno::ELOOP
+                    | Errno::EACCES
+                    | Errno::EPERM
+                    | Errno::EAGAIN
+            )
+        )
+    }
+
+    /// What the person at the Pi should do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Failure::Io(_, source) => match errno(source) {
+                Some(Errno::EIO) => {
+                    "the signal was disturbed: check the wire's length, the pull-up (4.7 to 10 kOhm) and the supply"
+                }
+                Some(Errno::ETIMEDOUT) => {
+                    "the sensor did not answer: check wiring, power and gpiopin, see dmesg, and cut the sensor's power if it hangs"
+                }
+                Some(Errno::ENOENT | Errno::ENODEV | Errno::ENOTDIR) => {
+                    "the device went away: see dmesg for who unbound its driver"
+                }
+                Some(Errno::EACCES | Errno::EPERM) => {
+                    "let this user read the attribute: on a Pi they are readable by all"
+                }
+                Some(Errno::EAGAIN) => {
+                    "the kernel's clock is too coarse for this driver: it needs high resolution timers"
+                }
+                _ => "see dmesg for what the driver says",
+            },
+            Failure::Value(..) => "the driver gave no usable number: see dmesg, and compare with cat",
+            Failure::OutOfRange(_) => "check the sensor, or widen temperature-range and humidity-range",
+            Failure::Stale(_) => "another program reads the same sensor, iio-hwmon perhaps: stop it",
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Io(path, source) => write!(f, "{}: {}", path.display(), describe(source)),
+            Failure::Value(path, what) => write!(f, "{}: {what}", path.display()),
+            Failure::OutOfRange(what) => f.write_str(what),
+            Failure::Stale(what) => f.write_str(what),
+        }
+    }
+}
+
+/// Tries of the sensor, none of them good.
+#[derive(Debug)]
+pub struct GaveUp {
+    /// How many tries were made.
+    pub attempts: u32,
+    /// Whether time, not the number of tries, ran out.
+    pub out_of_time: bool,
+    /// How often each kind of failure came, the first one first.
+    pub counts: Vec<(String, u32)>,
+    /// The last failure.
+    pub last: Failure,
+}
+
+impl fmt::Display for GaveUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "in {} {}", self.attempts, plural(self.attempts, "try", "tries"))?;
+        if self.out_of_time {
+            f.write_str(" before the deadline")?;
+        }
+        for (i, (name, times)) in self.counts.iter().enumerate() {
+            let separator = if i == 0 { ": " } else { ", " };
+            write!(f, "{separator}{name} {times} {}", plural(*times, "time", "times"))?;
+        }
+        write!(f, " (last: {}); {}", self.last, self.last.advice())
+    }
+}
+
+fn plural(n: u32, one: &'static str, many: &'static str) -> &'static str {
+    if n == 1 { one } else { many }
+}
+
+/// The error with the kernel's own name for it, such as `EIO: I/O error`.
+#[must_use]
+pub fn describe(source: &io::Error) -> String {
+    match errno(source) {
+        Some(errno) => format!("{errno:?}: {}", errno.desc()),
+        None => source.to_string(),
+    }
+}
+
+/// A path and why it cannot be used, as the start of a message.
+#[must_use]
+pub fn cannot(verb: &str, path: &Path, source: &io::Error) -> String {
+    format!("cannot {verb} {}: {}", path.display(), describe(source))
+}
+
+fn errno(source: &io::Error) -> Option<Errno> {
+    source.raw_os_error().map(Errno::from_raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn io_failure(errno: Errno) -> Failure {
+        Failure::Io("/sys/x".into(), io::Error::from(errno))
+    }
+
+    #[test]
+    fn errnos_are_futile_or_worth_another_try() {
+        for errno in [Errno::EIO, Errno::ETIMEDOUT, Errno::EREMOTEIO, Errno::ENXIO, Errno::EBUSY] {
+            assert!(!io_failure(errno).is_futile(), "{errno:?}");
+        }
+        for errno in [Errno::ENOENT, Errno::ENODEV, Errno::EACCES, Errno::EPERM, Errno::EAGAIN] {
+            assert!(io_failure(errno).is_futile(), "{errno:?}");
+        }
+        assert!(!Failure::Stale("cached").is_futile());
+        assert!(!Failure::OutOfRange(String::new()).is_futile());
+        assert!(!Failure::Value("x".into(), "is empty").is_futile());
+    }
+
+    #[test]
+    fn a_failed_run_is_one_line_with_names_counts_and_advice() {
+        let tries = GaveUp {
+            attempts: 10,
+            out_of_time: false,
+            counts: vec![("EIO".into(), 9), ("ETIMEDOUT".into(), 1)],
+            last: io_failure(Errno::ETIMEDOUT),
+        };
+        assert_eq!(
+            Error::NoReading("dht11@4".into(), tries).to_string(),
+            "no good reading from dht11@4 in 10 tries: EIO 9 times, ETIMEDOUT 1 time \
+             (last: /sys/x: ETIMEDOUT: Connection timed out); the sensor did not answer: check wiring, \
+             power and gpiopin, see dmesg, and cut the sensor's power if it hangs"
+        );
+    }
+
+    #[test]
+    fn every_exit_status_is_the_documented_one() {
+        for (exit, status) in [
+            (Exit::Success, 0),
+            (Exit::Usage, 64),
+            (Exit::NoSensor, 66),
+            (Exit::NotDelivered, 69),
+            (Exit::Bug, 70),
+            (Exit::NoReading, 74),
+            (Exit::Busy, 75),
+            (Exit::Config, 78),
+            (Exit::Signal(Signal::SIGINT), 130),
+            (Exit::Signal(Signal::SIGTERM), 143),
+        ] {
+            assert_eq!(exit.status(), status, "{exit:?}");
+        }
+    }
+}

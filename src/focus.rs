@@ -1,0 +1,466 @@
+//! WhaTap's `focus` as a child process: its arguments, its input, its time limit, and the verdict.
+//!
+//! What is known of focus 1.1.5: it takes one JSON object on a line of standard input, prints
+//! `[TCP] Connected` when it reached the server, and tries for ever if it does not. Its exit statuses
+//! are undocumented, so what it says counts as much as how it ends.
+
+use std::env;
+use std::ffi::{CString, OsStr};
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags};
+use nix::sys::prctl;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::{Pid, execve, getpid, getppid};
+
+use crate::clock::{Clock, SystemClock};
+use crate::error::describe;
+
+/// From SIGTERM to SIGKILL.
+pub const GRACE: Duration = Duration::from_secs(2);
+
+/// The WhaTap project licence. Never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct License(pub String);
+
+impl fmt::Debug for License {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+const REDACTED: &str = "[license]";
+
+/// What shows that focus delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirm {
+    /// It said `[TCP] Connected`, and it exited with 0.
+    Connected,
+    /// It exited with 0: for a focus that prints nothing.
+    ExitStatus,
+}
+
+/// How to call focus.
+#[derive(Clone, Debug)]
+pub struct Focus {
+    /// A path, or a name looked up in `PATH`.
+    pub program: PathBuf,
+    /// `-license`
+    pub license: License,
+    /// `-pcode`
+    pub pcode: u64,
+    /// `-server.host`
+    pub server_host: String,
+    /// `-server.port`
+    pub server_port: u16,
+    /// `-category`
+    pub category: String,
+    /// `-oname`, `-okind`, `-onode`, `-pk`: option and value, as far as they are set.
+    pub optional: Vec<(&'static str, String)>,
+    /// `-tag.NAME VALUE`
+    pub tags: Vec<(String, String)>,
+    /// The longest that one run of focus may take.
+    pub timeout: Duration,
+    /// What shows that it delivered.
+    pub confirm: Confirm,
+}
+
+impl Focus {
+    /// Runs focus once on one line of JSON. `taken` is when the reading was taken, in seconds since the
+    /// epoch, for a reading that is not of this moment. All is over at `until` (since boot), by force if need be.
+    ///
+    /// # Errors
+    /// Why the reading does not count as delivered, in focus's own words where it said any.
+    pub fn deliver(
+        &self,
+        json: &str,
+        taken: Option<i64>,
+        until: Duration,
+        clock: &SystemClock,
+    ) -> Result<(), String> {
+        if let Some(signal) = clock.ending() {
+            return Err(format!("focus was not started: ended by {signal}"));
+        }
+        let limit = self.timeout.min(until.saturating_sub(clock.now() + GRACE));
+        if limit.is_zero() {
+            return Err("focus was not started: no time was left before the deadline".to_owned());
+        }
+        let child = self.spawn(json, taken)?;
+        let mut transcript = Transcript::new(&self.license);
+        let ending = converse(child, limit, &mut transcript, clock);
+        verdict(&ending, &transcript, self.confirm)
+    }
+
+    fn arguments(&self, taken: Option<i64>) -> Vec<String> {
+        let mut all = vec![
+            "-license".to_owned(),
+            self.license.0.clone(),
+            "-pcode".to_owned(),
+            self.pcode.to_string(),
+            "-server.host".to_owned(),
+            self.server_host.clone(),
+            "-server.port".to_owned(),
+            self.server_port.to_string(),
+            "-category".to_owned(),
+            self.category.clone(),
+            "-onetime".to_owned(),
+        ];
+        for (option, value) in &self.optional {
+            all.extend([(*option).to_owned(), value.clone()]);
+        }
+        for (name, value) in &self.tags {
+            all.extend([format!("-tag.{name}"), value.clone()]);
+        }
+        if let Some(taken) = taken {
+            all.extend(["-now".to_owned(), taken.to_string()]);
+        }
+        all
+    }
+
+    /// Starts focus in a process group of its own and hands it the line.
+    fn spawn(&self, json: &str, taken: Option<i64>) -> Result<Child, String> {
+        let program = find_program(&self.program, env::var_os("PATH").as_deref())?;
+        let cannot_start = |source: &io::Error| {
+            let hint = match source.raw_os_error().map(Errno::from_raw) {
+                Some(Errno::ENOEXEC) => ": it is not a program for this machine's processor",
+                Some(Errno::ENOENT) => ": it, or the interpreter it asks for, is not there",
+                _ => "",
+            };
+            format!("cannot start {}: {}{hint}", program.display(), describe(source))
+        };
+        let mut child = exec(&program, &self.arguments(taken)).map_err(|source| cannot_start(&source))?;
+        if let Some(mut input) = child.stdin.take() {
+            // Far below the pipe's capacity, so this never waits. EPIPE means that focus does not
+            // read: what it says and how it ends decides.
+            let _ = input.write_all(format!("{json}\n").as_bytes());
+        }
+        Ok(child)
+    }
+}
+
+/// Where the program is: a name without a slash is looked up in `path`, as a shell would.
+fn find_program(program: &Path, path: Option<&OsStr>) -> Result<PathBuf, String> {
+    if program.as_os_str().as_bytes().contains(&b'/') {
+        return Ok(program.to_owned());
+    }
+    let executable = |candidate: &PathBuf| {
+        candidate.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    };
+    path.and_then(|path| env::split_paths(path).map(|dir| dir.join(program)).find(executable)).ok_or_else(|| {
+        format!(
+            "cannot start {0}: there is no program {0} in PATH={1}; set program in [focus] to its full path",
+            program.display(),
+            path.unwrap_or_default().to_string_lossy()
+        )
+    })
+}
+
+/// Starts a program with its three streams on pipes, as the leader of a new process group.
+///
+/// The child calls `execve(2)` itself: the C library's `execvp(3)`, which the standard library would use,
+/// hands a file that the kernel does not know to a shell. It also asks the kernel to be
+/// killed when this process dies, so that even SIGKILL leaves no focus behind that tries for ever.
+#[allow(unsafe_code, reason = "there is no other way to run a system call between fork and exec")]
+fn exec(program: &Path, arguments: &[String]) -> io::Result<Child> {
+    let path = CString::new(program.as_os_str().as_bytes())?;
+    let mut argv = vec![path.clone()];
+    for argument in arguments {
+        argv.push(CString::new(argument.as_bytes())?);
+    }
+    let mut environment = Vec::new();
+    for (name, value) in env::vars_os() {
+        environment.push(CString::new([name.as_bytes(), b"=", value.as_bytes()].concat())?);
+    }
+    let parent = getpid();
+    let in_child = move || {
+        prctl::set_pdeathsig(Signal::SIGKILL)?;
+        if getppid() != parent {
+            return Err(Errno::ESRCH.into());
+        }
+        execve(&path, &argv, &environment)?;
+        Ok(())
+    };
+    let mut command = Command::new(program);
+    command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // SAFETY: this process has one thread, so no lock is held across the fork; the closure makes three
+    // system calls and touches only memory of its own.
+    unsafe { command.pre_exec(in_child) };
+    command.spawn()
+}
+
+/// How the child ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Ending {
+    Exited(i32),
+    Killed(Signal),
+    /// By us, after this time.
+    TimedOut(Duration),
+    /// By us, because this signal ended the run.
+    Interrupted(Signal),
+}
+
+/// Reads both streams until the child is gone, and ends it when the time is up or a signal came. When this
+/// returns, nothing is left of its process group.
+fn converse(mut child: Child, limit: Duration, transcript: &mut Transcript, clock: &SystemClock) -> Ending {
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
+    let mut streams = Streams::new(&mut child);
+    let mut forced = None;
+    let mut next = Some((clock.now() + limit, Signal::SIGTERM));
+    let ended = loop {
+        streams.wait(clock, next.map(|(at, _)| at));
+        streams.read(transcript);
+        let interrupted = clock.ending();
+        if let Some(ended) = peek(pid) {
+            break ended;
+        }
+        let now = clock.now();
+        match next {
+            Some((at, Signal::SIGTERM)) if interrupted.is_some() || now >= at => {
+                forced = Some(interrupted.map_or(Ending::TimedOut(limit), Ending::Interrupted));
+                signal_group(pid, Signal::SIGTERM);
+                next = Some((now + GRACE, Signal::SIGKILL));
+            }
+            Some((at, signal)) if now >= at => {
+                signal_group(pid, signal);
+                next = None;
+            }
+            _ => {}
+        }
+    };
+    streams.read(transcript);
+    transcript.finish();
+    // Not reaped yet, so the group's number still is ours: whatever it left behind goes with it.
+    signal_group(pid, Signal::SIGKILL);
+    let _ = child.wait();
+    match forced {
+        Some(forced) if ended != Ending::Exited(0) => forced,
+        _ => ended,
+    }
+}
+
+fn signal_group(pid: Pid, signal: Signal) {
+    // ESRCH or EPERM: nobody is left in it. The child itself may have moved to another group.
+    let _ = killpg(pid, signal);
+    let _ = kill(pid, signal);
+}
+
+/// How the child ended, if it did; it stays a zombie, so that its number is not given to another.
+fn peek(pid: Pid) -> Option<Ending> {
+    match waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT) {
+        Ok(WaitStatus::Exited(_, status)) => Some(Ending::Exited(status)),
+        Ok(WaitStatus::Signaled(_, signal, _)) => Some(Ending::Killed(signal)),
+        _ => None,
+    }
+}
+
+/// The child's standard output and standard error, until each is closed.
+struct Streams(Vec<(usize, Stream)>);
+
+trait ReadFd: Read + AsFd {}
+impl<T: Read + AsFd> ReadFd for T {}
+type Stream = Box<dyn ReadFd>;
+
+impl Streams {
+    fn new(child: &mut Child) -> Streams {
+        let out = child.stdout.take().map(|stream| Box::new(stream) as Stream);
+        let err = child.stderr.take().map(|stream| Box::new(stream) as Stream);
+        let streams: Vec<_> = [out, err].into_iter().flatten().enumerate().collect();
+        for (_, stream) in &streams {
+            // A pipe of our own: this cannot fail.
+            let _ = fcntl(stream.as_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+        }
+        Streams(streams)
+    }
+
+    fn wait(&self, clock: &SystemClock, until: Option<Duration>) {
+        let fds = [clock.as_fd()].into_iter().chain(self.0.iter().map(|(_, stream)| stream.as_fd()));
+        let mut fds: Vec<_> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        clock.wait(&mut fds, until);
+    }
+
+    /// Takes what is there, at most a pipe's worth of each, so that one that never stops writing
+    /// does not keep us from looking at the time.
+    fn read(&mut self, transcript: &mut Transcript) {
+        self.0.retain_mut(|(index, stream)| {
+            let mut buffer = [0; 8192];
+            for _ in 0..8 {
+                match stream.read(&mut buffer) {
+                    Ok(0) => return false,
+                    Ok(n) => transcript.feed(*index, &buffer[..n]),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => return false,
+                }
+            }
+            true
+        });
+    }
+}
+
+/// Whether the reading counts as delivered.
+fn verdict(ending: &Ending, transcript: &Transcript, confirm: Confirm) -> Result<(), String> {
+    let how = match ending {
+        Ending::TimedOut(limit) => {
+            format!("focus did not finish within {}", humantime::format_duration(*limit))
+        }
+        Ending::Interrupted(signal) => format!("focus was ended: this program got {signal}"),
+        Ending::Killed(signal) => format!("focus was killed by {signal}"),
+        Ending::Exited(0) => match confirm {
+            _ if transcript.fault.is_some() => "focus could not deliver".to_owned(),
+            Confirm::Connected if !transcript.connected => {
+                "focus exited with 0 but did not say that it was connected".to_owned()
+            }
+            _ => return Ok(()),
+        },
+        Ending::Exited(status) => format!("focus exited with {status}"),
+    };
+    Err(match transcript.fault.as_ref().or(transcript.last.as_ref()) {
+        Some(words) => format!("{how}; it said: {words}"),
+        None => format!("{how}; it said nothing"),
+    })
+}
+
+/// What focus said, on either stream, as far as it matters: constant memory, whatever it prints.
+#[derive(Debug)]
+pub struct Transcript {
+    license: License,
+    lines: [Line; 2],
+    connected: bool,
+    /// The first line that tells of a fault.
+    fault: Option<String>,
+    /// The last line that holds something.
+    last: Option<String>,
+}
+
+impl Transcript {
+    /// An empty one. The licence is what must not be quoted.
+    #[must_use]
+    pub fn new(license: &License) -> Transcript {
+        Transcript {
+            license: license.clone(),
+            lines: [Line::default(), Line::default()],
+            connected: false,
+            fault: None,
+            last: None,
+        }
+    }
+
+    /// Takes what came on a stream: 0 is standard output, 1 standard error.
+    pub fn feed(&mut self, stream: usize, bytes: &[u8]) {
+        for &byte in bytes {
+            match self.lines[stream].push(byte) {
+                Pushed::Text => {}
+                Pushed::EndOfLine => self.judge(stream, false),
+                Pushed::Full => self.judge(stream, true),
+            }
+        }
+    }
+
+    /// Judges what came without an end of line.
+    pub fn finish(&mut self) {
+        for stream in 0..self.lines.len() {
+            self.judge(stream, false);
+        }
+    }
+
+    /// Whether the reading counts as delivered by what was said alone.
+    #[must_use]
+    pub fn tells_of_success(&self) -> bool {
+        self.connected && self.fault.is_none()
+    }
+
+    fn judge(&mut self, stream: usize, goes_on: bool) {
+        let line = &mut self.lines[stream];
+        let text = String::from_utf8_lossy(&line.text);
+        let faulty = text.contains("[error]") || text.contains("Connect error");
+        self.connected |= text.contains("[TCP] Connected");
+        // The rest of an endless line is judged but not quoted: its start may be the licence's end.
+        if !line.continued && !text.trim().is_empty() {
+            let words = quote(&text, &self.license);
+            log::debug!("focus: {words}");
+            if faulty && self.fault.is_none() {
+                self.fault = Some(words.clone());
+            }
+            self.last = Some(words);
+        } else if faulty && self.fault.is_none() {
+            self.fault = Some("an error, in a line too long to quote".to_owned());
+        }
+        let keep = if goes_on { Line::OVERLAP } else { 0 };
+        line.text.drain(..line.text.len() - keep);
+        line.continued = goes_on;
+    }
+}
+
+/// A line as it may be shown: without the licence, without control characters, and short.
+fn quote(text: &str, license: &License) -> String {
+    const LONGEST: usize = 200;
+    let text = text.trim().replace(&license.0, REDACTED);
+    let mut short: String =
+        text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        short.push_str("...");
+    }
+    short
+}
+
+/// A line while it comes in, without its escape codes (ECMA-48 CSI and OSC, and two-character ones).
+#[derive(Debug, Default)]
+struct Line {
+    text: Vec<u8>,
+    escape: Escape,
+    /// The beginning was judged before, as the line was too long to keep.
+    continued: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Escape {
+    #[default]
+    None,
+    Started,
+    Control,
+    OperatingSystem,
+}
+
+enum Pushed {
+    Text,
+    EndOfLine,
+    Full,
+}
+
+impl Line {
+    const LONGEST: usize = 8192;
+    /// More than the longest text that is looked for, less one.
+    const OVERLAP: usize = 32;
+
+    fn push(&mut self, byte: u8) -> Pushed {
+        if byte == b'\n' {
+            self.escape = Escape::None;
+            return Pushed::EndOfLine;
+        }
+        self.escape = match (self.escape, byte) {
+            (_, 0x1b) => Escape::Started,
+            (Escape::None, _) => {
+                self.text.push(byte);
+                Escape::None
+            }
+            (Escape::Started, b'[') => Escape::Control,
+            (Escape::Started, b']') => Escape::OperatingSystem,
+            (Escape::Control, 0x20..=0x3f) => Escape::Control,
+            (Escape::OperatingSystem, 0x07) => Escape::None,
+            (Escape::OperatingSystem, _) => Escape::OperatingSystem,
+            (Escape::Started | Escape::Control, _) => Escape::None,
+        };
+        if self.text.len() >= Self::LONGEST { Pushed::Full } else { Pushed::Text }
+    }
+}

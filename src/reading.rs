@@ -1,0 +1,183 @@
+//! The quantities: temperature and relative humidity, what is plausible, and the JSON.
+
+use std::ops::RangeInclusive;
+
+use serde::Serialize;
+
+/// One sample of both quantities, in the units of the IIO ABI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Air temperature in m°C (0.001 °C).
+    pub temperature_mdegc: i32,
+    /// Relative humidity in m%RH (0.001 %).
+    pub humidity_mpercent: i32,
+}
+
+/// What focus is given: °C and %RH with one decimal.
+#[derive(Serialize)]
+struct Payload {
+    temperature: f64,
+    humidity: f64,
+}
+
+impl Reading {
+    /// One line of JSON: temperature in °C and humidity in %RH, one decimal each.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let payload = Payload {
+            temperature: one_decimal(self.temperature_mdegc),
+            humidity: one_decimal(self.humidity_mpercent),
+        };
+        // Two finite numbers under literal names: there is nothing that could fail.
+        serde_json::to_string(&payload).unwrap_or_default()
+    }
+
+    /// The reading as the log line shows it: °C and %RH with one decimal.
+    #[must_use]
+    pub fn fields(&self) -> String {
+        format!(
+            "temperature={:?} humidity={:?}",
+            one_decimal(self.temperature_mdegc),
+            one_decimal(self.humidity_mpercent)
+        )
+    }
+
+    /// The reading with the calibration added; the humidity stays within 0 to 100 %RH.
+    #[must_use]
+    pub fn calibrated(self, by: Calibration) -> Reading {
+        Reading {
+            temperature_mdegc: self.temperature_mdegc.saturating_add(by.temperature_mdegc),
+            humidity_mpercent: self.humidity_mpercent.saturating_add(by.humidity_mpercent).clamp(0, 100_000),
+        }
+    }
+}
+
+/// What is added to every reading, last of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Calibration {
+    /// In m°C.
+    pub temperature_mdegc: i32,
+    /// In m%RH.
+    pub humidity_mpercent: i32,
+}
+
+/// What counts as a reading at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// In m°C.
+    pub temperature_mdegc: RangeInclusive<i32>,
+    /// In m%RH.
+    pub humidity_mpercent: RangeInclusive<i32>,
+}
+
+impl Limits {
+    /// What is wrong with a reading that is outside the limits, with value and range.
+    #[must_use]
+    pub fn exceeded_by(&self, reading: Reading) -> Option<String> {
+        outside("temperature", "C", &self.temperature_mdegc, reading.temperature_mdegc)
+            .or_else(|| outside("humidity", "%RH", &self.humidity_mpercent, reading.humidity_mpercent))
+    }
+}
+
+fn outside(what: &str, unit: &str, range: &RangeInclusive<i32>, value: i32) -> Option<String> {
+    (!range.contains(&value)).then(|| {
+        format!(
+            "{what} {} {unit} is outside {} to {}",
+            f64::from(value) / 1000.0,
+            f64::from(*range.start()) / 1000.0,
+            f64::from(*range.end()) / 1000.0
+        )
+    })
+}
+
+/// A DHT22 temperature as the sensor meant it, in m°C.
+///
+/// A DHT22 sends sign and magnitude, and the kernel decodes it so. Some clones send two's
+/// complement instead: their −2.3 °C is `FF E9`, which the driver shows as −3274.5 °C, that
+/// is −(2¹⁵ − 23) tenths. No sensor measures below −3200 °C, so such a value can be nothing else.
+/// (`dht11_decode()` in `drivers/iio/humidity/dht11.c`)
+#[must_use]
+pub fn mend_twos_complement(temperature_mdegc: i32) -> i32 {
+    const TWO_TO_15_TENTHS: i32 = 32_768 * 100;
+    if (-TWO_TO_15_TENTHS..=-3_200_000).contains(&temperature_mdegc) {
+        -(TWO_TO_15_TENTHS + temperature_mdegc)
+    } else {
+        temperature_mdegc
+    }
+}
+
+/// Thousandths to a number with one decimal, half away from zero; never −0.0.
+fn one_decimal(milli: i32) -> f64 {
+    let half = if milli < 0 { -50 } else { 50 };
+    f64::from((milli.saturating_add(half)) / 100) / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(temperature_mdegc: i32, humidity_mpercent: i32) -> Reading {
+        Reading { temperature_mdegc, humidity_mpercent }
+    }
+
+    #[test]
+    fn json_has_one_decimal_of_each() {
+        for (t, h, json) in [
+            (20_600, 24_400, r#"{"temperature":20.6,"humidity":24.4}"#),
+            (-40_000, 0, r#"{"temperature":-40.0,"humidity":0.0}"#),
+            (80_000, 100_000, r#"{"temperature":80.0,"humidity":100.0}"#),
+            (-100, 99_949, r#"{"temperature":-0.1,"humidity":99.9}"#),
+            (-49, 49, r#"{"temperature":0.0,"humidity":0.0}"#),
+            (-50, 50, r#"{"temperature":-0.1,"humidity":0.1}"#),
+            (23_449, 23_450, r#"{"temperature":23.4,"humidity":23.5}"#),
+        ] {
+            assert_eq!(reading(t, h).json(), json);
+        }
+    }
+
+    #[test]
+    fn the_log_shows_what_is_sent() {
+        assert_eq!(reading(-49, 100_000).fields(), "temperature=0.0 humidity=100.0");
+        assert_eq!(reading(20_600, 24_400).fields(), "temperature=20.6 humidity=24.4");
+    }
+
+    #[test]
+    fn twos_complement_is_mended_and_nothing_else_is() {
+        for (shown, meant) in [
+            (-3_274_500, -2_300),
+            (-3_276_700, -100),
+            (-3_236_800, -40_000),
+            (-2_300, -2_300),
+            (-40_000, -40_000),
+            (0, 0),
+            (80_000, 80_000),
+            (3_276_700, 3_276_700),
+        ] {
+            assert_eq!(mend_twos_complement(shown), meant);
+        }
+    }
+
+    #[test]
+    fn limits_are_inclusive_and_say_what_is_outside() {
+        let limits = Limits { temperature_mdegc: -40_000..=80_000, humidity_mpercent: 0..=100_000 };
+        assert_eq!(limits.exceeded_by(reading(-40_000, 0)), None);
+        assert_eq!(limits.exceeded_by(reading(80_000, 100_000)), None);
+        assert_eq!(
+            limits.exceeded_by(reading(80_001, 0)).unwrap(),
+            "temperature 80.001 C is outside -40 to 80"
+        );
+        assert_eq!(
+            limits.exceeded_by(reading(0, 100_100)).unwrap(),
+            "humidity 100.1 %RH is outside 0 to 100"
+        );
+    }
+
+    #[test]
+    fn calibration_is_added_and_humidity_clamped() {
+        let by = Calibration { temperature_mdegc: -500, humidity_mpercent: 2_500 };
+        assert_eq!(reading(20_000, 50_000).calibrated(by), reading(19_500, 52_500));
+        assert_eq!(reading(20_000, 99_000).calibrated(by), reading(19_500, 100_000));
+        let by = Calibration { temperature_mdegc: 0, humidity_mpercent: -2_500 };
+        assert_eq!(reading(i32::MIN, 1_000).calibrated(by), reading(i32::MIN, 0));
+    }
+}
