@@ -1,0 +1,92 @@
+# iio-focus: the program and its device-tree overlay.
+#
+#   make             build both               make check        everything that must hold
+#   make install     as root, after make      make demo         one minute without a sensor
+#   make uninstall                            make demo-kernel  the same on the kernel's own driver
+PREFIX  ?= /usr/local
+# Where the firmware looks for overlays: Bookworm and later, else the older place.
+OVERLAYDIR ?= $(firstword $(wildcard /boot/firmware/overlays /boot/overlays) /boot/firmware/overlays)
+DESTDIR ?=
+CARGO   ?= cargo
+INSTALL ?= install
+DTC     ?= dtc
+
+program = target/release/iio-focus
+overlay = target/overlays/iio-focus-dht22.dtbo
+
+# unit_address_vs_reg: the pin is in the nodes' names, which the firmware's renaming needs; a reg on a node
+#   of the root would be a memory address.
+# label_is_string: a parameter is called label, so __overrides__ has a property of that name.
+DTCFLAGS = -@ -Hepapr -Wno-unit_address_vs_reg -Wno-label_is_string
+
+.PHONY: all program check format lint test msrv check-overlay rig figures demo demo-kernel install uninstall clean
+
+all: program $(overlay)
+
+program: | need-build
+	$(CARGO) build --release --locked
+
+target/overlays/%.dtbo: overlays/%-overlay.dts | need-overlay
+	@mkdir -p $(@D)
+	$(DTC) $(DTCFLAGS) -I dts -O dtb -o $@ $<
+
+# What each job needs beside git, make and Rust: installed with apt, or named in one line.
+.PHONY: need-build need-overlay need-check
+need-build:
+	@tests/tools/need.sh gcc libc6-dev
+need-overlay:
+	@tests/tools/need.sh device-tree-compiler
+need-check: need-build
+	@$(CARGO) fmt --version >/dev/null 2>&1 || tests/tools/need.sh rustfmt
+	@$(CARGO) clippy --version >/dev/null 2>&1 || tests/tools/need.sh rust-clippy
+	@tests/tools/need.sh bc bison cpp device-tree-compiler flex i2c-tools iproute2 kmod libelf-dev libssl-dev \
+		linux-source patch python3 python3-dev python3-venv strace time util-linux valgrind xz-utils
+
+check: format lint test msrv check-overlay rig figures
+	@echo 'check: all passed'
+
+format: | need-check
+	$(CARGO) fmt --check
+
+lint: | need-check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+test: | need-check
+	$(CARGO) test --locked --quiet
+
+msrv: | need-check
+	@tests/tools/msrv.sh
+
+check-overlay: $(overlay) | need-check
+	tests/overlay/check.sh target/overlay-check $(overlay)
+
+rig: program $(overlay) | need-check
+	$(CARGO) build --release --locked --examples
+	tests/kernel/check.sh
+
+figures: program | need-check
+	@tests/tools/figures.sh $(program)
+
+demo: program
+	@$(CARGO) build --release --locked --examples
+	@tests/tools/demo.sh
+
+demo-kernel: program $(overlay) | need-check
+	@$(CARGO) build --release --locked --examples
+	@tests/kernel/demo.sh
+
+# Builds nothing: cargo never runs as root.
+install:
+	@test -x $(program) -a -e $(overlay) || { echo 'install: run make first' >&2; exit 1; }
+	$(INSTALL) -D -m 755 $(program) $(DESTDIR)$(PREFIX)/bin/iio-focus
+	$(INSTALL) -D -m 644 $(overlay) $(DESTDIR)$(OVERLAYDIR)/iio-focus-dht22.dtbo
+	$(INSTALL) -D -m 644 packaging/iio-focus.toml $(DESTDIR)$(PREFIX)/share/doc/iio-focus/iio-focus.toml
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/iio-focus
+	rm -f $(DESTDIR)$(OVERLAYDIR)/iio-focus-dht22.dtbo
+	rm -f $(DESTDIR)$(PREFIX)/share/doc/iio-focus/iio-focus.toml
+	-rmdir $(DESTDIR)$(PREFIX)/share/doc/iio-focus 2>/dev/null
+
+clean:
+	$(CARGO) clean
