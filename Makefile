@@ -39,7 +39,7 @@ need-overlay:
 need-check: need-build
 	@$(CARGO) fmt --version >/dev/null 2>&1 || tests/tools/need.sh rustfmt
 	@$(CARGO) clippy --version >/dev/null 2>&1 || tests/tools/need.sh rust-clippy
-	@tests/tools/need.sh bc bison cpp device-tree-compiler flex i2c-tools iproute2 kmod libelf-dev libssl-dev \
+	@tests/tools/need.sh bc bison cpp device-tree-compiler flex i2c-tools iproute2 kmod \
 		linux-source patch python3 python3-dev python3-venv strace time util-linux valgrind xz-utils
 
 check: format lint test msrv check-overlay rig figures

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Builds the rig into $RIG: a User Mode Linux kernel (about 3 minutes, again only
+# when what goes into it changed), the guest's programs and the board's tree.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+RIG=${RIG:-$root/target/rig}
+unset MAKEFLAGS         # those of a make that calls this are not the kernel's
+
+"$root/tests/tools/need.sh" bc bison device-tree-compiler flex gcc i2c-tools iproute2 kmod libc6-dev \
+    linux-source make patch python3 xz-utils
+for version in 6.12 6.1; do
+    source=/usr/src/linux-source-$version.tar.xz
+    [ ! -e "$source" ] || break
+done
+
+mkdir -p "$RIG"
+RIG=$(realpath "$RIG")
+exec 9>"$RIG/lock"
+flock 9
+
+stamp=$({
+    dpkg-query -W "linux-source-$version"
+    cat "$here/build.sh" "$here/uml.fragment" "$here/patches/$version"/*.patch
+} | sha256sum)
+
+build_kernel() {
+    tar -xf "$source" -C "$RIG/linux" --strip-components=1
+    for patch in "$here/patches/$version"/*.patch; do
+        patch -s -d "$RIG/linux" -p1 <"$patch"
+    done
+    make -s -C "$RIG/linux" ARCH=um KCONFIG_ALLCONFIG="$here/uml.fragment" allnoconfig
+    make -s -C "$RIG/linux" ARCH=um -j"$(nproc)" linux modules
+}
+
+if [ "$stamp" != "$(cat "$RIG/kernel.stamp" 2>/dev/null)" ]; then
+    echo "rig: building Linux $version, which takes some minutes"
+    rm -rf "$RIG/linux" "$RIG/kernel.stamp"
+    mkdir "$RIG/linux"
+    set +e      # "if" and "||" would switch it off inside, too
+    (set -e; build_kernel) >"$RIG/build.log" 2>&1
+    status=$?
+    set -e
+    if [ "$status" -ne 0 ]; then
+        tail "$RIG/build.log" >&2
+        echo "rig: the kernel was not built; see $RIG/build.log" >&2
+        exit 1
+    fi
+    mv "$RIG/linux/linux" "$RIG/uml"
+    mv "$RIG/linux/drivers/i2c/i2c-stub.ko" "$RIG/"
+    rm -rf "$RIG/linux"
+    echo "$stamp" >"$RIG/kernel.stamp"
+fi
+
+make -s -f /dev/null -C "$RIG" VPATH="$here/guest" LDFLAGS=-static \
+    CFLAGS='-std=gnu11 -O2 -Wall -Wextra -Werror -D_GNU_SOURCE' dht22 poweroff
+dtc -q -@ -I dts -O dtb -o "$RIG/board.dtb" "$here/board.dts"
