@@ -29,7 +29,7 @@ pub trait Clock {
 ///
 /// The signals that end a run, and SIGCHLD, stay blocked and arrive through a `signalfd(2)`: every
 /// wait of a run is a `poll(2)` that also watches them, so none comes too early or too late.
-/// The standard library gives children an empty signal mask again.
+/// A child inherits the blocked signals: whoever starts one has to unblock them there.
 #[derive(Debug)]
 pub struct SystemClock {
     signals: SignalFd,

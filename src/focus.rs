@@ -20,7 +20,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::prctl;
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, execve, getpid, getppid};
 
@@ -184,6 +184,8 @@ fn exec(program: &Path, arguments: &[String]) -> io::Result<Child> {
     }
     let parent = getpid();
     let in_child = move || {
+        // A blocked signal stays blocked across exec: focus would be deaf to SIGTERM.
+        SigSet::empty().thread_set_mask()?;
         prctl::set_pdeathsig(Signal::SIGKILL)?;
         if getppid() != parent {
             return Err(Errno::ESRCH.into());
@@ -193,7 +195,7 @@ fn exec(program: &Path, arguments: &[String]) -> io::Result<Child> {
     };
     let mut command = Command::new(program);
     command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // SAFETY: this process has one thread, so no lock is held across the fork; the closure makes three
+    // SAFETY: this process has one thread, so no lock is held across the fork; the closure makes a few
     // system calls and touches only memory of its own.
     unsafe { command.pre_exec(in_child) };
     command.spawn()
