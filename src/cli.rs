@@ -129,3 +129,64 @@ pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Parsed, Error> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &[&str]) -> Result<Parsed, Error> {
+        parse([&["iio-focus"], words].concat().iter().map(OsString::from))
+    }
+
+    fn args(words: &[&str]) -> Args {
+        match parsed(words) {
+            Ok(Parsed::Args(args)) => args,
+            other => panic!("{words:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn values_are_kept_as_they_are_typed() {
+        let all = args(&[
+            "--config=a=b",
+            "--device",
+            "c d",
+            "--sysfs=",
+            "--attempts",
+            "x",
+            "--retry-delay=3s",
+            "--deadline",
+            "1m",
+            "--dry-run",
+            "--log=syslog",
+            "--verbose",
+        ]);
+        assert_eq!(all.config.as_deref(), Some("a=b"));
+        assert_eq!(all.device.as_deref(), Some("c d"));
+        assert_eq!(all.sysfs.as_deref(), Some(""));
+        assert_eq!(all.attempts.as_deref(), Some("x"));
+        assert_eq!(all.retry_delay.as_deref(), Some("3s"));
+        assert_eq!(all.deadline.as_deref(), Some("1m"));
+        assert_eq!(all.log.as_deref(), Some("syslog"));
+        assert!(all.dry_run && all.verbose && all.command.is_none());
+        let none = args(&[]);
+        assert!(!none.dry_run && !none.verbose && none.config.is_none());
+        assert!(matches!(args(&["list", "--json"]).command, Some(Command::List(List { json: true, .. }))));
+    }
+
+    #[test]
+    fn an_error_is_one_line_and_says_where_to_look() {
+        for words in
+            [["--x"].as_slice(), &["--attempts"], &["y"], &["list", "--x"], &["--json"], &["--", "z"]]
+        {
+            match parsed(words) {
+                Err(Error::Usage(text)) => {
+                    assert!(
+                        text.lines().count() == 1 && text.ends_with("iio-focus --help lists what there is")
+                    );
+                }
+                other => panic!("{words:?}: {other:?}"),
+            }
+        }
+    }
+}

@@ -43,13 +43,20 @@ impl SystemClock {
     /// As `signalfd(2)`: no descriptor or memory left.
     #[allow(unsafe_code, reason = "changing what a signal does is unsafe when it runs code: this does not")]
     pub fn new() -> nix::Result<SystemClock> {
-        // Whoever started this program may have set it to be ignored, which is inherited: then there
-        // is neither a SIGCHLD nor an exit status to wait for.
-        // SAFETY: the default action runs no code of this process.
-        unsafe { signal::signal(Signal::SIGCHLD, SigHandler::SigDfl)? };
+        // SAFETY: neither the default action nor none runs code of this process.
+        let set = |signal, action| unsafe { signal::signal(signal, action) };
         let mut mask = SigSet::from_iter(ENDING);
         mask.add(Signal::SIGCHLD);
         mask.thread_block()?;
+        for signal in ENDING {
+            // What the starter ignores, as nohup does with SIGHUP, stays ignored.
+            if let SigHandler::SigIgn = set(signal, SigHandler::SigDfl)? {
+                set(signal, SigHandler::SigIgn)?;
+                mask.remove(signal);
+            }
+        }
+        // Ignoring SIGCHLD is inherited too: then there is neither the signal nor an exit status to wait for.
+        set(Signal::SIGCHLD, SigHandler::SigDfl)?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         Ok(SystemClock { signals: SignalFd::with_flags(&mask, flags)?, ending: Cell::new(None) })
     }
@@ -100,5 +107,55 @@ impl Clock for SystemClock {
             }
             self.wait(&mut vec![PollFd::new(self.as_fd(), PollFlags::POLLIN)], Some(until));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::signal::raise;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    // A test runs on a thread of its own, and `raise` is for the calling thread: no test sees another's.
+
+    #[test]
+    fn a_signal_that_came_before_the_pause_ends_it_at_once() {
+        for signal in ENDING {
+            let clock = SystemClock::new().unwrap();
+            assert_eq!(clock.ending(), None);
+            raise(signal).unwrap();
+            assert_eq!(clock.pause(LONG), Err(signal));
+            assert_eq!(clock.pause(LONG), Err(signal), "it is not forgotten");
+            assert_eq!(clock.ending(), Some(signal));
+        }
+    }
+
+    #[test]
+    fn the_first_signal_is_the_one_that_counts() {
+        let clock = SystemClock::new().unwrap();
+        raise(Signal::SIGTERM).unwrap();
+        assert_eq!(clock.ending(), Some(Signal::SIGTERM));
+        raise(Signal::SIGINT).unwrap();
+        assert_eq!(clock.ending(), Some(Signal::SIGTERM));
+    }
+
+    #[test]
+    fn the_end_of_a_child_does_not_cut_a_pause_short() {
+        let clock = SystemClock::new().unwrap();
+        let (start, pause) = (clock.now(), Duration::from_millis(20));
+        raise(Signal::SIGCHLD).unwrap();
+        assert_eq!(clock.pause(pause), Ok(()));
+        assert!(clock.now() - start >= pause);
+        assert_eq!(clock.ending(), None);
+    }
+
+    #[test]
+    fn time_goes_on_and_no_pause_is_no_wait() {
+        let clock = SystemClock::new().unwrap();
+        let before = clock.now();
+        assert_eq!(clock.pause(Duration::ZERO), Ok(()));
+        assert!(clock.now() >= before && before > Duration::ZERO);
     }
 }

@@ -8,12 +8,14 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::cli::Args;
@@ -44,6 +46,8 @@ pub struct Config {
     pub calibration: Calibration,
     /// Who gets it; nobody in a dry run.
     pub focus: Option<Focus>,
+    /// The file that was read, or would have been.
+    pub file: PathBuf,
     /// What is not wrong but should be told.
     pub warnings: Vec<String>,
 }
@@ -56,11 +60,11 @@ impl Config {
     /// where the value stands and what would be right.
     pub fn load(args: &Args, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Config, Error> {
         let mut warnings = Vec::new();
-        let FileContent { sensor, focus, store: _ } = read_file(args, env, &mut warnings)?;
+        let (file, FileContent { sensor, focus, store: _ }) = read_file(args, env, &mut warnings)?;
         let deadline = option::<Span>("--deadline", args.deadline.as_deref())?;
         let attempts = option("--attempts", args.attempts.as_deref())?.or(sensor.attempts);
         let retry_delay = option("--retry-delay", args.retry_delay.as_deref())?.or(sensor.retry_delay);
-        let focus = if args.dry_run { None } else { Some(focus.into_focus(env, &mut warnings)?) };
+        let focus = if args.dry_run { None } else { Some(focus.into_focus(&file, env, &mut warnings)?) };
         Ok(Config {
             sysfs: sysfs(args.sysfs.as_deref()),
             device: args.device.clone().or(sensor.device.map(|Word(name)| name)),
@@ -76,6 +80,7 @@ impl Config {
                 humidity_mpercent: sensor.humidity_offset.map_or(0, |Offset(offset)| offset),
             },
             focus,
+            file,
             warnings,
         })
     }
@@ -99,8 +104,11 @@ pub fn log_destination(named: Option<&str>) -> Result<Destination, Error> {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 struct FileContent {
+    #[serde(deserialize_with = "table")]
     sensor: SensorSection,
+    #[serde(deserialize_with = "table")]
     focus: FocusSection,
+    #[serde(deserialize_with = "table")]
     store: StoreSection,
 }
 
@@ -123,7 +131,7 @@ struct SensorSection {
 struct FocusSection {
     program: Option<Word>,
     license: Option<LicenseText>,
-    license_file: Option<Word>,
+    license_file: Option<AbsolutePath>,
     pcode: Option<Pcode>,
     server_host: Option<Word>,
     server_port: Option<Port>,
@@ -132,6 +140,7 @@ struct FocusSection {
     okind: Option<Word>,
     onode: Option<Word>,
     pk: Option<Word>,
+    #[serde(deserialize_with = "table")]
     tags: BTreeMap<TagName, Word>,
     timeout: Option<Span>,
     confirm: Option<Confirm>,
@@ -145,13 +154,33 @@ struct StoreSection {
     backlog: Option<Backlog>,
 }
 
+/// A section from a table alone: serde would take an array as well, for the keys in their order.
+fn table<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct TableVisitor<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for TableVisitor<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a table")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(entries))
+        }
+    }
+
+    deserializer.deserialize_any(TableVisitor(PhantomData))
+}
+
 impl FocusSection {
     fn into_focus(
         self,
+        file: &Path,
         env: &dyn Fn(&str) -> Option<OsString>,
         warnings: &mut Vec<String>,
     ) -> Result<Focus, Error> {
-        let license = self.license(env, warnings)?;
+        let license = self.license(file, env, warnings)?;
         let pcode = variable::<Pcode>("WHATAP_PCODE", env)?.or(self.pcode);
         let host = match variable::<Word>("WHATAP_HOST", env)? {
             None => variable("WHATAP_SERVER_HOST", env)?,
@@ -171,7 +200,8 @@ impl FocusSection {
             .filter_map(|(missing, name)| missing.then_some(*name))
             .collect();
             return Err(Error::Config(format!(
-                "[focus] in {DEFAULT_FILE} lacks {}; to see a reading without delivering it, use --dry-run",
+                "{}: [focus] lacks {}; to see a reading without delivering it, use --dry-run",
+                file.display(),
                 missing.join(", ")
             )));
         };
@@ -197,22 +227,24 @@ impl FocusSection {
     /// The licence: from the environment, else from systemd's credential, else from the file or the file it names.
     fn license(
         &self,
+        file: &Path,
         env: &dyn Fn(&str) -> Option<OsString>,
         warnings: &mut Vec<String>,
     ) -> Result<Option<LicenseText>, Error> {
         if let Some(license) = variable("WHATAP_LICENSE", env)? {
             return Ok(Some(license));
         }
-        let credential = env("CREDENTIALS_DIRECTORY").map(|dir| PathBuf::from(dir).join("license"));
+        let credential = path_variable("CREDENTIALS_DIRECTORY", env).map(|dir| dir.join("license"));
         if let Some(credential) = credential.filter(|path| path.exists()) {
             return license_in(&credential, warnings).map(Some);
         }
         match (&self.license, &self.license_file) {
-            (Some(_), Some(_)) => {
-                Err(Error::Config("[focus] has both license and license-file: keep one of them".to_owned()))
-            }
+            (Some(_), Some(_)) => Err(Error::Config(format!(
+                "{}: [focus] has both license and license-file: keep one of them",
+                file.display()
+            ))),
             (Some(license), None) => Ok(Some(license.clone())),
-            (None, Some(Word(path))) => license_in(Path::new(path), warnings).map(Some),
+            (None, Some(AbsolutePath(path))) => license_in(path, warnings).map(Some),
             (None, None) => Ok(None),
         }
     }
@@ -233,25 +265,29 @@ fn warn_if_public(path: &Path, mode: u32, warnings: &mut Vec<String>) {
     }
 }
 
+/// The file and what it holds. The default one may be absent.
 fn read_file(
     args: &Args,
     env: &dyn Fn(&str) -> Option<OsString>,
     warnings: &mut Vec<String>,
-) -> Result<FileContent, Error> {
-    let named =
-        args.config.clone().map(OsString::from).or_else(|| env("IIO_FOCUS_CONFIG")).map(PathBuf::from);
-    let path = match named {
-        Some(path) => path,
-        None if Path::new(DEFAULT_FILE).exists() => PathBuf::from(DEFAULT_FILE),
-        None => return Ok(FileContent::default()),
-    };
+) -> Result<(PathBuf, FileContent), Error> {
+    let named = args.config.clone().map(PathBuf::from).or_else(|| path_variable("IIO_FOCUS_CONFIG", env));
+    let may_be_absent = named.is_none();
+    let path = named.unwrap_or(DEFAULT_FILE.into());
+    if may_be_absent && !path.exists() {
+        return Ok((path, FileContent::default()));
+    }
     let (text, mode) = read_text(&path)?;
     let content =
         parse(&text).map_err(|(line, what)| Error::Config(format!("{}:{line}: {what}", path.display())))?;
     if content.focus.license.is_some() {
         warn_if_public(&path, mode, warnings);
     }
-    Ok(content)
+    Ok((path, content))
+}
+
+fn path_variable(name: &str, env: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    env(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// The text of a file that a person wrote, and the file's mode.
@@ -286,9 +322,16 @@ fn parse(text: &str) -> Result<FileContent, (usize, String)> {
         let shown = error.to_string();
         let mut lines = shown.lines();
         let message = lines.next().unwrap_or("is not TOML");
-        let message = match message.strip_prefix("unknown field ") {
-            Some(field) => format!("unknown key {field}"),
-            None => message.to_owned(),
+        // serde quotes what it finds, which may be the licence in a wrong place.
+        let message = if let Some(field) = message.strip_prefix("unknown field ") {
+            format!("unknown key {field}")
+        } else if message.starts_with("invalid type") {
+            "must be a table of keys and values".to_owned()
+        } else if message == "duplicate key" {
+            let key = error.span().and_then(|span| text.get(span)).unwrap_or("a key");
+            format!("{key}: stands twice, keep one of them")
+        } else {
+            message.to_owned()
         };
         let key = lines.next().and_then(|key| key.strip_prefix("in `")?.strip_suffix('`'));
         (line, key.map_or(message.clone(), |key| format!("{key}: {message}")))
@@ -393,6 +436,18 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Ok(Value::Integer(integer))
     }
 
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_i128<E: de::Error>(self, _: i128) -> Result<Self::Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_u128<E: de::Error>(self, _: u128) -> Result<Self::Value, E> {
+        Ok(Value::Other)
+    }
+
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self::Value, E> {
         Ok(Value::Number(number))
     }
@@ -456,6 +511,9 @@ fn must_be<T: Setting>() -> String {
 #[derive(Clone)]
 struct Word(String);
 
+/// Not relative: a run by hand and one by a timer start in different folders. (And no licence looks like one.)
+struct AbsolutePath(PathBuf);
+
 /// The NAME of `-tag.NAME`.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct TagName(String);
@@ -488,10 +546,12 @@ fn text_of(value: &Value<'_>, right: fn(char) -> bool) -> Option<String> {
 settings! {
     Word: "text in quotes, not empty and without control characters",
         |value| text_of(value, |c| !c.is_control()).map(Word);
+    AbsolutePath: "an absolute path in quotes",
+        |value| text_of(value, |c| !c.is_control()).filter(|path| path.starts_with('/')).map(|path| AbsolutePath(path.into()));
     TagName: "a tag's name: letters, digits and _",
         |value| text_of(value, |c| c.is_ascii_alphanumeric() || c == '_').map(TagName);
     LicenseText: "a licence in quotes: letters, digits and -, such as \"x0000-test-0000\"",
-        |value| text_of(value, |c| c.is_ascii_graphic()).map(LicenseText);
+        |value| text_of(value, |c| c.is_ascii_alphanumeric() || c == '-').map(LicenseText);
     Attempts: "a whole number from 1 to 1000",
         |value| value.integer(1..=1000).map(Attempts);
     Pcode: "the project's code, a whole number above 0",

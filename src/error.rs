@@ -161,7 +161,7 @@ impl Failure {
         match self {
             Failure::Io(_, source) => match errno(source) {
                 Some(Errno::EIO) => {
-                    "the signal was disturbed: check the wire's length, the pull-up (4.7 to 10 kOhm) and the supply"
+                    "the signal was disturbed: check the wire's length, the pull-up (4.7 to 10 kOhm) and the supply, and see dmesg"
                 }
                 Some(Errno::ETIMEDOUT) => {
                     "the sensor did not answer: check wiring, power and gpiopin, see dmesg, and cut the sensor's power if it hangs"

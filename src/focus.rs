@@ -92,7 +92,9 @@ impl Focus {
         if let Some(signal) = clock.ending() {
             return Err(format!("focus was not started: ended by {signal}"));
         }
-        let limit = self.timeout.min(until.saturating_sub(clock.now() + GRACE));
+        let left = until.saturating_sub(clock.now() + GRACE);
+        let limit =
+            self.timeout.min(Duration::from_millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)));
         if limit.is_zero() {
             return Err("focus was not started: no time was left before the deadline".to_owned());
         }
@@ -407,7 +409,7 @@ impl Transcript {
 /// A line as it may be shown: without the licence, without control characters, and short.
 fn quote(text: &str, license: &License) -> String {
     const LONGEST: usize = 200;
-    let text = text.trim().replace(&license.0, REDACTED);
+    let text = text.trim_ascii().replace(&license.0, REDACTED);
     let mut short: String =
         text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(LONGEST).is_some() {
@@ -416,7 +418,7 @@ fn quote(text: &str, license: &License) -> String {
     short
 }
 
-/// A line while it comes in, without its escape codes (ECMA-48 CSI and OSC, and two-character ones).
+/// A line while it comes in, without its escape codes (ECMA-48: CSI, OSC, and the short ones).
 #[derive(Debug, Default)]
 struct Line {
     text: Vec<u8>,
@@ -430,6 +432,7 @@ enum Escape {
     #[default]
     None,
     Started,
+    Intermediate,
     Control,
     OperatingSystem,
 }
@@ -453,16 +456,247 @@ impl Line {
         self.escape = match (self.escape, byte) {
             (_, 0x1b) => Escape::Started,
             (Escape::None, _) => {
-                self.text.push(byte);
+                // Without the space before it, what is quoted is far from where a line is cut.
+                if !(self.text.is_empty() && byte.is_ascii_whitespace()) {
+                    self.text.push(byte);
+                }
                 Escape::None
             }
             (Escape::Started, b'[') => Escape::Control,
             (Escape::Started, b']') => Escape::OperatingSystem,
+            (Escape::Started | Escape::Intermediate, 0x20..=0x2f) => Escape::Intermediate,
             (Escape::Control, 0x20..=0x3f) => Escape::Control,
             (Escape::OperatingSystem, 0x07) => Escape::None,
             (Escape::OperatingSystem, _) => Escape::OperatingSystem,
-            (Escape::Started | Escape::Control, _) => Escape::None,
+            (Escape::Started | Escape::Intermediate | Escape::Control, _) => Escape::None,
         };
         if self.text.len() >= Self::LONGEST { Pushed::Full } else { Pushed::Text }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LICENSE: &str = "x0000-test-0042";
+
+    /// Codes that focus, or a terminal library in it, may put between any two characters.
+    const CODES: [&str; 8] = [
+        "\x1b[31m",
+        "\x1b[0m",
+        "\x1b[1;38;5;200m",
+        "\x1b[K",
+        "\x1b[?25l",
+        "\x1b]0;[error] a title\x07",
+        "\x1b]0;Connect error\x1b\\",
+        "\x1bM",
+    ];
+
+    fn transcript() -> Transcript {
+        Transcript::new(&License(LICENSE.to_owned()))
+    }
+
+    fn heard(chunks: &[(usize, &[u8])]) -> Transcript {
+        let mut transcript = transcript();
+        for (stream, bytes) in chunks {
+            transcript.feed(*stream, bytes);
+        }
+        transcript.finish();
+        transcript
+    }
+
+    /// All that is kept of what was said.
+    fn kept(transcript: &Transcript) -> (bool, Option<String>, Option<String>) {
+        (transcript.connected, transcript.fault.clone(), transcript.last.clone())
+    }
+
+    #[test]
+    fn success_is_the_word_that_it_connected_and_none_of_a_fault() {
+        for (out, err, success) in [
+            ("", "", false),
+            (" Collecting stdin-json\n", "2025/01/17 11:36:59 [TCP] Connected 13.124.0.1:6600\n", true),
+            ("[TCP] Connected 13.124.0.1:6600\n", "", true),
+            ("", "[TCP] Connected", true),
+            ("[TCP] Connected\n", "[error] no project code[-pcode]\n", false),
+            ("[error] x\n[TCP] Connected\n", "", false),
+            ("[TCP] Connected\n", "[TCP] Connect error. 127.0.0.1:6600", false),
+            ("[TCP] \x1b[32mConnected\x1b[0m\n", "", true),
+            ("[TCP] Con", "nected\n", false),
+            ("[TCP]\nConnected\n", "", false),
+            ("[tcp] connected\n", "", false),
+            ("[TCP] Closed 13.124.0.1:6600\n", "", false),
+        ] {
+            let transcript = heard(&[(0, out.as_bytes()), (1, err.as_bytes())]);
+            assert_eq!(transcript.tells_of_success(), success, "{out:?} {err:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_found_wherever_it_stands_in_an_endless_line() {
+        for before in (0..70).chain(8150..8230).chain([16_300, 16_384, 100_000]) {
+            let mut line = vec![b'.'; before];
+            line.extend(b"[TCP] Connected");
+            line.extend([b'.'; 9000]);
+            assert!(heard(&[(0, &line)]).connected, "after {before} bytes");
+        }
+    }
+
+    #[test]
+    fn the_verdict_is_the_ending_and_the_words_together() {
+        let said = |text: &str| heard(&[(1, text.as_bytes())]);
+        let limit = Duration::from_secs(15);
+        for (ending, text, confirm, wanted) in [
+            (Ending::Exited(0), "[TCP] Connected", Confirm::Connected, Ok(())),
+            (Ending::Exited(0), "", Confirm::ExitStatus, Ok(())),
+            (
+                Ending::Exited(0),
+                "",
+                Confirm::Connected,
+                Err("focus exited with 0 but did not say that it was connected; it said nothing"),
+            ),
+            (
+                Ending::Exited(0),
+                "[TCP] Connected\n[error] send fail\n[TCP] Closed",
+                Confirm::ExitStatus,
+                Err("focus could not deliver; it said: [error] send fail"),
+            ),
+            (
+                Ending::Exited(1),
+                "[TCP] Connected\n\n  \n",
+                Confirm::ExitStatus,
+                Err("focus exited with 1; it said: [TCP] Connected"),
+            ),
+            (
+                Ending::Killed(Signal::SIGSEGV),
+                "[TCP] Connected",
+                Confirm::Connected,
+                Err("focus was killed by SIGSEGV; it said: [TCP] Connected"),
+            ),
+            (
+                Ending::TimedOut(limit),
+                "[TCP] Connected",
+                Confirm::ExitStatus,
+                Err("focus did not finish within 15s; it said: [TCP] Connected"),
+            ),
+            (
+                Ending::Interrupted(Signal::SIGTERM),
+                "",
+                Confirm::Connected,
+                Err("focus was ended: this program got SIGTERM; it said nothing"),
+            ),
+        ] {
+            assert_eq!(verdict(&ending, &said(text), confirm), wanted.map_err(str::to_owned), "{ending:?}");
+        }
+    }
+
+    #[test]
+    fn a_reading_of_another_moment_says_when_it_was_taken() {
+        let focus = Focus {
+            program: "focus".into(),
+            license: License(LICENSE.to_owned()),
+            pcode: 7000,
+            server_host: "h".to_owned(),
+            server_port: 1,
+            category: "sensor".to_owned(),
+            optional: Vec::new(),
+            tags: vec![("room".to_owned(), "kitchen".to_owned())],
+            timeout: Duration::from_secs(1),
+            confirm: Confirm::Connected,
+        };
+        assert!(!focus.arguments(None).contains(&"-now".to_owned()));
+        let arguments = focus.arguments(Some(1_700_000_000));
+        assert_eq!(arguments[11..], ["-tag.room", "kitchen", "-now", "1700000000"]);
+        assert!(!format!("{focus:?}").contains(LICENSE));
+    }
+
+    #[test]
+    fn what_is_quoted_is_one_short_line() {
+        let license = License(LICENSE.to_owned());
+        assert_eq!(quote(" a\tb\r\n", &license), "a b");
+        assert_eq!(quote(&format!("-license={LICENSE}{LICENSE}"), &license), "-license=[license][license]");
+        assert_eq!(quote(&"ü".repeat(200), &license), "ü".repeat(200));
+        assert_eq!(quote(&"ü".repeat(201), &license), "ü".repeat(200) + "...");
+    }
+
+    #[test]
+    fn a_code_that_chooses_a_character_set_is_cut_out() {
+        assert!(heard(&[(0, b"[TCP] \x1b(BConnected\n")]).connected);
+        let license = LICENSE.replace("-test", "\x1b(B-test");
+        assert_eq!(heard(&[(0, license.as_bytes())]).last.as_deref(), Some("[license]"));
+    }
+
+    #[test]
+    fn a_licence_is_not_quoted_in_part() {
+        let line = " ".repeat(Line::LONGEST - 10) + LICENSE;
+        let last = heard(&[(0, line.as_bytes())]).last.unwrap_or_default();
+        assert!(!last.contains("x0000"), "{last}");
+    }
+
+    /// Words that matter, words that do not, and any bytes.
+    fn words() -> impl Strategy<Value = Vec<u8>> {
+        const KNOWN: [&str; 6] =
+            ["[TCP] Connected 1.2.3.4:6600", "[error] x", "[TCP] Connect error.", "\n", " ", LICENSE];
+        prop_oneof![
+            proptest::sample::select(&KNOWN[..]).prop_map(|word| word.as_bytes().to_vec()),
+            proptest::sample::select(&CODES[..]).prop_map(|code| code.as_bytes().to_vec()),
+            proptest::collection::vec(any::<u8>(), 0..20),
+            (0..9000_usize).prop_map(|length| vec![b'.'; length]),
+        ]
+    }
+
+    fn speech() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(words(), 0..12).prop_map(|words| words.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn how_the_bytes_arrive_does_not_matter(
+            speech in speech(),
+            cuts in proptest::collection::vec(any::<proptest::sample::Index>(), 0..8),
+        ) {
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(speech.len() + 1)).collect();
+            cuts.extend([0, speech.len()]);
+            cuts.sort_unstable();
+            let chunks: Vec<_> = cuts.windows(2).map(|cut| (0, &speech[cut[0]..cut[1]])).collect();
+            prop_assert_eq!(kept(&heard(&chunks)), kept(&heard(&[(0, &speech)])));
+        }
+
+        #[test]
+        fn codes_between_the_characters_do_not_matter(
+            text in "(\\[TCP\\] Connected|\\[error\\]|Connect error|x0000-test-0042|[a-z ü]{0,9}|\n){0,6}",
+            codes in proptest::collection::vec((any::<proptest::sample::Index>(), 0..CODES.len()), 0..12),
+        ) {
+            let mut coloured: Vec<String> = text.chars().map(String::from).collect();
+            coloured.push(String::new());
+            for (at, code) in codes {
+                let at = at.index(coloured.len());
+                coloured[at].insert_str(0, CODES[code]);
+            }
+            let (plain, coloured) = (text.as_bytes(), coloured.concat());
+            prop_assert_eq!(kept(&heard(&[(0, coloured.as_bytes())])), kept(&heard(&[(0, plain)])));
+        }
+
+        #[test]
+        fn the_licence_is_never_kept_to_be_quoted(speeches in proptest::collection::vec((0..2_usize, speech()), 0..4)) {
+            let chunks: Vec<_> = speeches.iter().map(|(stream, speech)| (*stream, &speech[..])).collect();
+            let (_, fault, last) = kept(&heard(&chunks));
+            for words in [fault, last].into_iter().flatten() {
+                prop_assert!(!words.contains(LICENSE), "{words:?}");
+                prop_assert!(!words.contains(char::is_control), "{words:?}");
+                prop_assert!(words.chars().count() <= 203, "{words:?}");
+            }
+        }
+
+        #[test]
+        fn memory_stays_constant(speech in speech()) {
+            let mut transcript = transcript();
+            for byte in speech {
+                transcript.feed(1, &[byte]);
+                prop_assert!(transcript.lines[1].text.len() < Line::LONGEST);
+            }
+        }
     }
 }

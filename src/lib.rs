@@ -69,7 +69,9 @@ pub fn run(args: &cli::Args) -> Result<(), Error> {
 fn retry_policy(config: &Config, sensor: &Sensor, started: Duration) -> Result<Policy, Error> {
     if let Some(cache) = sensor.cache().filter(|cache| config.retry_delay <= *cache) {
         return Err(Error::Config(format!(
-            "retry-delay must be longer than {} for {}: its driver answers from a cache for that long",
+            "{}: sensor.retry-delay (or --retry-delay): must be longer than {} for {}, whose driver answers from a \
+             cache for that long",
+            config.file.display(),
             humantime::format_duration(cache),
             sensor.title()
         )));

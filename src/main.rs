@@ -25,7 +25,9 @@ fn main() -> ExitCode {
 fn start(parsed: Parsed) -> Result<(), Error> {
     match parsed {
         Parsed::Text(text) => commands::print(&text),
-        Parsed::Args(Args { command: Some(Command::List(list)), .. }) => commands::list::run(&list),
+        Parsed::Args(Args { command: Some(Command::List(list)), sysfs, .. }) => {
+            commands::list::run(&list, sysfs.as_deref())
+        }
         Parsed::Args(args) => {
             logger::init(config::log_destination(args.log.as_deref())?, args.verbose);
             iio_focus::run(&args)

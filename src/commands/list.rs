@@ -17,11 +17,12 @@ struct Entry<'a> {
 }
 
 /// Prints the usable sensors, one per line (id, IIO name, label; `-` for none), or as a JSON array.
+/// `sysfs` is what stood before the command's name.
 ///
 /// # Errors
 /// [`Error::NoSensor`] if there is none; what standard output said, but not that nobody reads it.
-pub fn run(args: &cli::List) -> Result<(), Error> {
-    let sysfs = config::sysfs(args.sysfs.as_deref());
+pub fn run(args: &cli::List, sysfs: Option<&str>) -> Result<(), Error> {
+    let sysfs = config::sysfs(args.sysfs.as_deref().or(sysfs));
     let sensors = Sensor::all(&sysfs)?;
     let entries: Vec<Entry<'_>> = sensors
         .iter()

@@ -1,0 +1,433 @@
+//! Handing the reading to focus: what it is given, what counts as delivered, and that nothing is left.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use common::{Bench, LICENSE, Outcome, Record};
+use nix::sys::signal::Signal::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM};
+
+fn run_with(fault: &str) -> Outcome {
+    Bench::with_fault(fault).run(&[])
+}
+
+/// The line about the reading and why it was not delivered.
+#[track_caller]
+fn reason(outcome: &Outcome) -> &str {
+    let line = "temperature=20.6 humidity=24.4 device=htu21 attempts=1 delivered=0: ";
+    assert_eq!(outcome.stdout, "");
+    outcome.error(69).strip_prefix(line).unwrap_or_else(|| panic!("{outcome:#?}"))
+}
+
+#[track_caller]
+fn the_record(outcome: &Outcome) -> &Record {
+    assert_eq!(outcome.records.len(), 1, "focus is started once: {outcome:#?}");
+    &outcome.records[0]
+}
+
+// ---- what focus is given
+
+#[test]
+fn focus_is_given_one_line_of_json_and_then_the_end_of_file() {
+    let outcome = run_with("good");
+    outcome.delivered();
+    assert_eq!(
+        outcome.stderr,
+        "iio-focus: temperature=20.6 humidity=24.4 device=htu21 attempts=1 delivered=1 backlog=0\n"
+    );
+    // The stand-in reads to the end, so this is all there was.
+    assert_eq!(the_record(&outcome).stdin, "{\"temperature\":20.6,\"humidity\":24.4}\n");
+}
+
+#[test]
+fn focus_is_given_what_it_needs_and_nothing_else() {
+    let bench = Bench::with_sensor();
+    let outcome = bench.run(&[]);
+    let port = bench.port().to_string();
+    assert_eq!(
+        the_record(&outcome).argv,
+        [
+            bench.focus.to_str().unwrap(),
+            "-license",
+            LICENSE,
+            "-pcode",
+            "7000",
+            "-server.host",
+            "127.0.0.1",
+            "-server.port",
+            &port,
+            "-category",
+            "sensor",
+            "-onetime",
+        ]
+    );
+    assert_eq!(the_record(&outcome).now, None, "the reading is of this moment");
+}
+
+#[test]
+fn optional_arguments_follow_in_order_and_no_shell_looks_at_them() {
+    let mut bench = Bench::with_sensor();
+    bench.set("focus.category", r#""room's air""#);
+    bench.set("focus.oname", r#""pi 2w""#);
+    bench.set("focus.okind", r#""$(touch x); \"q\"""#);
+    bench.set("focus.onode", r#""`touch x` | touch x""#);
+    bench.set("focus.pk", r#""*""#);
+    bench.set("focus.tags", r#"{ zone = "$HOME", room = "küche & > x", b_2 = "a'b\\" }"#);
+    let outcome = bench.run(&[]);
+    outcome.delivered();
+    assert_eq!(
+        the_record(&outcome).argv[9..],
+        [
+            "-category",
+            "room's air",
+            "-onetime",
+            "-oname",
+            "pi 2w",
+            "-okind",
+            "$(touch x); \"q\"",
+            "-onode",
+            "`touch x` | touch x",
+            "-pk",
+            "*",
+            "-tag.b_2",
+            "a'b\\",
+            "-tag.room",
+            "küche & > x",
+            "-tag.zone",
+            "$HOME",
+        ]
+    );
+    assert!(!bench.path("x").exists());
+}
+
+#[test]
+fn focus_inherits_no_descriptor_of_this_program() {
+    let bench = Bench::with_sensor();
+    // What the test program itself passes on, its starter's say, is not the matter here.
+    let arguments = ["-license", "a", "-pcode", "1", "-category", "a", "-server.host", "127.0.0.1"];
+    let mut words = vec![bench.focus.to_str().unwrap()];
+    words.extend(arguments);
+    let port = bench.port().to_string();
+    words.extend(["-server.port", &port, "-onetime"]);
+    assert!(bench.bare(&words).status().unwrap().success());
+    let outcome = bench.run(&[]);
+    outcome.delivered();
+    let [inherited, given] = &outcome.records[..] else { panic!("{outcome:#?}") };
+    assert_eq!(given.fds, inherited.fds);
+    assert!(given.fds.starts_with(&[0, 1, 2]));
+}
+
+#[test]
+fn focus_starts_with_no_signal_blocked_and_none_ignored() {
+    let mut bench = Bench::with_sensor();
+    let probe = bench.signal_probe();
+    bench.set("focus.program", &format!("{:?}", probe.display().to_string()));
+    bench.run(&[]).delivered();
+    let signals = fs::read_to_string(bench.path("signals")).unwrap();
+    let mask = |name: &str| {
+        let line = signals.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        u64::from_str_radix(line.trim(), 16).unwrap()
+    };
+    // What the test's own starter did to other signals is not the matter here.
+    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGCHLD] {
+        assert_eq!(mask("SigBlk:") >> (signal as u32 - 1) & 1, 0, "{signal} is blocked: {signals}");
+    }
+    for signal in [SIGPIPE, SIGCHLD] {
+        assert_eq!(mask("SigIgn:") >> (signal as u32 - 1) & 1, 0, "{signal} is ignored: {signals}");
+    }
+}
+
+#[test]
+fn focus_is_looked_up_in_path() {
+    let mut bench = Bench::with_sensor();
+    let name = bench.focus.file_name().unwrap().to_str().unwrap().to_owned();
+    bench.set("focus.program", &format!("{name:?}"));
+    // A folder and a file that cannot be executed are passed over, as a shell does.
+    for dir in ["a", "b"] {
+        fs::create_dir(bench.path(dir)).unwrap();
+    }
+    fs::create_dir(bench.path("a").join(&name)).unwrap();
+    fs::write(bench.path("b").join(&name), "#!/bin/sh\ntouch x\n").unwrap();
+    let path = ["a", "b", "bin"].map(|dir| bench.path(dir).display().to_string()).join(":");
+    bench.env("PATH", &path);
+    let outcome = bench.run(&[]);
+    outcome.delivered();
+    assert_eq!(the_record(&outcome).argv[0], bench.focus.to_str().unwrap());
+}
+
+#[test]
+fn a_relative_path_is_taken_from_the_working_directory() {
+    let mut bench = Bench::with_sensor();
+    let name = bench.focus.file_name().unwrap().to_str().unwrap().to_owned();
+    bench.set("focus.program", &format!("\"bin/{name}\""));
+    bench.run(&[]).delivered();
+}
+
+// ---- what counts as delivered
+
+#[test]
+fn a_server_that_is_not_reached_is_told_in_focuss_own_words() {
+    let mut bench = Bench::with_fault("refuse");
+    bench.set("focus.timeout", "\"200ms\"");
+    let outcome = bench.run(&[]);
+    let said = format!("[TCP] Connect error. 127.0.0.1:{}", bench.port());
+    let reason = reason(&outcome);
+    assert!(reason.starts_with("focus did not finish within 200ms; it said: "), "{reason}");
+    assert!(reason.ends_with(&said), "{reason}");
+}
+
+#[test]
+fn a_port_where_nobody_listens_is_the_same() {
+    let mut bench = Bench::with_sensor();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    bench.set("focus.server-port", &free.to_string());
+    bench.set("focus.timeout", "\"200ms\"");
+    let outcome = bench.run(&[]);
+    let reason = reason(&outcome);
+    assert!(reason.contains("it said: 2") && reason.contains("Connect error"), "{reason}");
+}
+
+#[test]
+fn a_focus_that_hangs_is_ended_at_the_timeout_by_sigterm() {
+    for fault in ["hang", "slow", "slow-input", "noise-endless"] {
+        let mut bench = Bench::with_fault(fault);
+        bench.set("focus.timeout", "\"200ms\"");
+        let outcome = bench.run(&[]);
+        assert!(reason(&outcome).starts_with("focus did not finish within 200ms; it said"), "{outcome:#?}");
+        assert!(outcome.took >= Duration::from_millis(200), "{outcome:#?}");
+        // SIGKILL would have come 2 s later.
+        assert!(outcome.took < Duration::from_secs(2), "{fault} did not end by SIGTERM: {outcome:#?}");
+    }
+}
+
+#[test]
+fn the_deadline_cuts_the_timeout_short() {
+    let bench = Bench::with_fault("hang");
+    let outcome = bench.run(&["--deadline", "2300ms"]);
+    let reason = reason(&outcome);
+    // Less than 300 ms are left before the grace.
+    assert!(reason.starts_with("focus did not finish within ") && !reason.contains("10s"), "{reason}");
+    assert!(outcome.took < Duration::from_millis(2300), "{outcome:#?}");
+}
+
+#[test]
+fn focus_is_not_started_when_no_time_is_left() {
+    let outcome = Bench::with_sensor().run(&["--deadline", "1s"]);
+    assert_eq!(reason(&outcome), "focus was not started: no time was left before the deadline");
+    assert!(outcome.records.is_empty());
+}
+
+#[test]
+fn exit_0_without_a_word_is_no_delivery() {
+    let outcome = run_with("silent");
+    let wanted = "focus exited with 0 but did not say that it was connected; it said nothing";
+    assert_eq!(reason(&outcome), wanted);
+}
+
+#[test]
+fn exit_0_without_a_word_is_one_where_the_status_alone_is_asked_for() {
+    let mut bench = Bench::with_fault("silent");
+    bench.set("focus.confirm", "\"exit-status\"");
+    bench.run(&[]).delivered();
+}
+
+#[test]
+fn the_status_alone_does_not_outweigh_what_was_said() {
+    for (fault, how) in
+        [("error", "focus could not deliver"), ("exit-1", "focus exited with 1"), ("signal", "SIGABRT")]
+    {
+        let mut bench = Bench::with_fault(fault);
+        bench.set("focus.confirm", "\"exit-status\"");
+        assert!(reason(&bench.run(&[])).contains(how), "{fault}");
+    }
+}
+
+#[test]
+fn another_status_than_0_is_no_delivery() {
+    let bench = Bench::with_fault("exit-1");
+    let outcome = bench.run(&[]);
+    let reason = reason(&outcome);
+    assert!(reason.starts_with("focus exited with 1; it said: "), "{reason}");
+    assert!(reason.ends_with(&format!("[TCP] Closed 127.0.0.1:{}", bench.port())), "{reason}");
+}
+
+#[test]
+fn death_by_a_signal_is_no_delivery() {
+    let outcome = run_with("signal");
+    assert!(reason(&outcome).starts_with("focus was killed by SIGABRT; it said: "), "{outcome:#?}");
+}
+
+#[test]
+fn an_error_after_the_connection_is_no_delivery() {
+    let outcome = run_with("error");
+    let reason = reason(&outcome);
+    assert!(reason.starts_with("focus could not deliver; it said: "), "{reason}");
+    assert!(reason.ends_with("[error] send fail"), "{reason}");
+}
+
+#[test]
+fn the_first_fault_is_told_not_the_last_line() {
+    // Without its server, the stand-in says what it misses and then how it is used.
+    let mut bench = Bench::with_sensor();
+    bench.set("focus.server-host", "\"-x\"");
+    let outcome = bench.run(&[]);
+    assert!(reason(&outcome).ends_with("[error] no value[-server.host]"), "{outcome:#?}");
+}
+
+#[test]
+fn a_focus_that_does_not_read_is_judged_by_what_it_says() {
+    let outcome = run_with("close-input");
+    outcome.delivered();
+    assert_eq!(the_record(&outcome).stdin, "");
+}
+
+#[test]
+fn a_mebibyte_of_noise_is_harmless() {
+    run_with("noise").delivered();
+}
+
+#[test]
+fn the_licence_is_cut_out_of_what_focus_says() {
+    // That it is nowhere in the output is checked of every run.
+    let bench = Bench::with_fault("echo-license");
+    for arguments in [[].as_slice(), &["--verbose"]] {
+        let outcome = bench.run(arguments);
+        let reason = reason(&outcome);
+        assert!(reason.contains("[error] invalid arguments ["), "{reason}");
+        assert!(reason.contains("\"-license\", \"[license]\", \"-pcode\""), "{reason}");
+    }
+    let outcome = bench.run(&["--verbose"]);
+    let shown = |line: &str| outcome.stderr.contains(&format!("iio-focus: focus: {line}\n"));
+    assert!(shown("-license") && shown("[license]"), "a line in colours is cut too: {outcome:#?}");
+}
+
+#[test]
+fn a_long_line_is_quoted_from_its_start() {
+    let mut bench = Bench::with_fault("echo-license");
+    bench.set("focus.oname", &format!("{:?}", "o".repeat(60_000)));
+    let outcome = bench.run(&["--verbose"]);
+    let reason = reason(&outcome);
+    assert!(reason.contains("[error] invalid arguments") && reason.ends_with("..."), "{reason}");
+    assert!(outcome.stderr.lines().all(|line| line.chars().count() < 400), "{outcome:#?}");
+}
+
+// ---- what is left
+
+#[test]
+fn what_focus_leaves_behind_goes_with_it() {
+    // That nothing of it is left is checked of every run; here, that there was something.
+    let bench = Bench::with_fault("orphan");
+    let outcome = bench.run(&[]);
+    outcome.delivered();
+    assert!(outcome.took < Duration::from_secs(2), "nobody waits for its streams to close: {outcome:#?}");
+    let orphan = fs::read_to_string(bench.path("record.orphan")).unwrap();
+    let orphan: i32 = orphan.trim().parse().unwrap();
+    let stat = fs::read_to_string(format!("/proc/{orphan}/stat")).unwrap_or_default();
+    assert!(stat.is_empty() || stat.contains("(sleep) Z "), "{stat}");
+}
+
+// ---- a focus that cannot be started
+
+fn with_program(program: &str) -> Bench {
+    let mut bench = Bench::with_sensor();
+    bench.set("focus.program", &format!("{program:?}"));
+    bench
+}
+
+#[test]
+fn a_program_that_is_not_in_path_is_told_with_the_path() {
+    let mut bench = with_program("no-such-focus");
+    bench.env("PATH", "/usr/bin:/bin");
+    let outcome = bench.run(&[]);
+    let reason_ = reason(&outcome);
+    assert!(reason_.starts_with("cannot start no-such-focus: there is no program"), "{reason_}");
+    assert!(reason_.contains("PATH=/usr/bin:/bin;") && reason_.contains("program in [focus]"), "{reason_}");
+    bench.unset_env("PATH");
+    assert!(reason(&bench.run(&[])).contains("in PATH=;"));
+}
+
+#[test]
+fn a_program_that_is_not_there_is_told() {
+    let outcome = with_program("/no/such/focus").run(&[]);
+    assert!(reason(&outcome).starts_with("cannot start /no/such/focus: ENOENT: "), "{outcome:#?}");
+    let outcome = with_program("/etc/passwd/focus").run(&[]);
+    assert!(reason(&outcome).starts_with("cannot start /etc/passwd/focus: ENOTDIR: "), "{outcome:#?}");
+}
+
+#[test]
+fn a_program_that_may_not_be_executed_is_told() {
+    let mut bench = Bench::with_sensor();
+    let file = bench.private_file("plain", "#!/bin/sh\ntouch x\n");
+    bench.set("focus.program", &format!("{:?}", file.display().to_string()));
+    let outcome = bench.run(&[]);
+    assert!(reason(&outcome).contains("EACCES: Permission denied"), "{outcome:#?}");
+    bench.set("focus.program", "\"/usr\"");
+    let outcome = bench.run(&[]);
+    assert!(reason(&outcome).starts_with("cannot start /usr: EACCES: "), "{outcome:#?}");
+}
+
+#[test]
+fn a_file_that_the_kernel_cannot_execute_is_not_handed_to_a_shell() {
+    let mut elf_of_another_machine = fs::read(common::stand_in()).unwrap();
+    elf_of_another_machine.truncate(4096);
+    // e_machine
+    elf_of_another_machine[18..20].copy_from_slice(&[0xfe, 0xff]);
+    for content in [b"touch x\necho '[TCP] Connected'\n".as_slice(), &elf_of_another_machine, b"", b"\0\0"] {
+        let mut bench = Bench::with_sensor();
+        let file = bench.executable("bin/text", content);
+        bench.set("focus.program", &format!("{:?}", file.display().to_string()));
+        let outcome = bench.run(&[]);
+        let reason = reason(&outcome);
+        assert!(reason.contains("ENOEXEC: "), "{reason}");
+        assert!(reason.contains("not a program for this machine's processor"), "{reason}");
+        assert!(!bench.path("x").exists(), "a shell ran it");
+    }
+}
+
+#[test]
+fn a_script_whose_interpreter_is_missing_is_told() {
+    let mut bench = Bench::with_sensor();
+    let file = bench.executable("bin/script", "#!/no/such/interpreter\n");
+    bench.set("focus.program", &format!("{:?}", file.display().to_string()));
+    let outcome = bench.run(&[]);
+    assert!(reason(&outcome).contains("ENOENT: No such file"), "{outcome:#?}");
+    assert!(reason(&outcome).contains("the interpreter it asks for"), "{outcome:#?}");
+}
+
+#[test]
+fn a_script_is_a_program_as_well() {
+    let mut bench = Bench::with_sensor();
+    let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", bench.focus.display());
+    let file = bench.executable("bin/script", script);
+    bench.set("focus.program", &format!("{:?}", file.display().to_string()));
+    bench.run(&[]).delivered();
+}
+
+#[test]
+fn the_executable_bit_that_root_lacks_too_is_the_one_that_counts() {
+    let mut bench = Bench::with_sensor();
+    let file = bench.private_file("bin/file", "#!/bin/sh\ntouch x\n");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o111, 0);
+    bench.env("PATH", &bench.path("bin").display().to_string());
+    bench.set("focus.program", "\"file\"");
+    assert!(reason(&bench.run(&[])).starts_with("cannot start file: there is no program file in PATH="));
+}
+
+// ---- streams that are not as usual
+
+#[test]
+fn closed_standard_streams_are_harmless() {
+    let bench = Bench::with_sensor();
+    let mut closing = vec!["sh", "-c", "exec \"$@\" <&- >&- 2>&-", "sh"];
+    let outcome = bench.run_under(&closing, &[]);
+    assert_eq!(outcome.status, 0, "{outcome:#?}");
+    let record = the_record(&outcome);
+    assert_eq!(record.stdin, "{\"temperature\":20.6,\"humidity\":24.4}\n");
+    closing[2] = "exec \"$@\" 2>&-";
+    assert_eq!(
+        bench.run_under(&closing, &["--dry-run"]).stdout,
+        "{\"temperature\":20.6,\"humidity\":24.4}\n"
+    );
+}

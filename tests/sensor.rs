@@ -1,0 +1,576 @@
+//! Finding the sensor and reading it.
+
+mod common;
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use common::{Bench, DHT11, HTU21, PROGRAM, fifo, replace_by_link};
+use iio_focus::clock::Clock;
+use iio_focus::error::Failure;
+use iio_focus::reading::Reading;
+use iio_focus::retry::{self, Policy, Stop};
+use iio_focus::sensor::Sensor;
+use nix::sys::signal::Signal;
+
+/// The pair that the JSON shows, from `--dry-run`.
+fn reading_of(bench: &Bench) -> String {
+    let outcome = bench.run(&["--dry-run"]);
+    assert_eq!(outcome.status, 0, "{outcome:#?}");
+    outcome.stdout
+}
+
+fn only(attributes: &[(&str, &str)]) -> Bench {
+    let bench = Bench::new();
+    bench.device(0, attributes);
+    bench
+}
+
+// ---- finding it
+
+#[test]
+fn without_a_sensor_the_error_says_what_to_check() {
+    let bench = Bench::new();
+    let wanted =
+        ["no temperature and humidity sensor in", "/bus/iio/devices", "dtoverlay=", "lsmod", "dmesg"];
+    bench.run(&[]).fails(66, &wanted);
+    fs::remove_dir_all(bench.path("sys")).unwrap();
+    bench.run(&[]).fails(66, &wanted);
+    bench.run(&["--device", "kitchen"]).fails(66, &wanted);
+}
+
+#[test]
+fn several_sensors_are_listed_and_none_is_chosen() {
+    let bench = Bench::with_sensor();
+    bench.device(3, &[DHT11.as_slice(), &[("label", "kitchen\n")]].concat());
+    let outcome = bench.run(&[]);
+    outcome.fails(66, &["--device", "htu21 (iio:device0); kitchen (dht11@4, iio:device3)"]);
+    assert!(outcome.records.is_empty(), "{outcome:#?}");
+}
+
+#[test]
+fn an_unknown_name_is_an_error_that_lists_what_there_is() {
+    let bench = Bench::with_sensor();
+    for name in ["kitchen", "", "htu2", "htu21 ", "device0", "0", "../iio:device0"] {
+        bench.run(&["--device", name]).fails(66, &[&format!("{name:?}"), "there is htu21 (iio:device0)"]);
+    }
+}
+
+#[test]
+fn a_sensor_is_named_by_label_iio_name_or_id() {
+    let bench = Bench::with_sensor();
+    bench.device(
+        11,
+        &[
+            ("name", "dht20"),
+            ("label", "kitchen\n"),
+            ("in_temp_input", "1000"),
+            ("in_humidityrelative_input", "2000"),
+        ],
+    );
+    for name in ["kitchen", "dht20", "iio:device11"] {
+        let outcome = bench.run(&["--dry-run", "--device", name]);
+        assert_eq!(outcome.stdout, "{\"temperature\":1.0,\"humidity\":2.0}\n", "{outcome:#?}");
+        assert!(outcome.stderr.contains(" device=kitchen "), "{outcome:#?}");
+    }
+    for name in ["htu21", "iio:device0"] {
+        let outcome = bench.run(&["--dry-run", "--device", name]);
+        assert_eq!(outcome.stdout, "{\"temperature\":20.6,\"humidity\":24.4}\n", "{outcome:#?}");
+    }
+}
+
+#[test]
+fn a_name_that_two_sensors_have_is_an_error_with_their_ids() {
+    let bench = Bench::with_sensor();
+    bench.device(1, &HTU21);
+    bench.run(&["--device", "htu21"]).fails(66, &["several", "htu21 (iio:device0); htu21 (iio:device1)"]);
+    assert_eq!(bench.run(&["--device", "iio:device1", "--dry-run"]).status, 0);
+}
+
+#[test]
+fn the_number_of_the_device_does_not_matter() {
+    for number in [3, 10, 4_294_967_295] {
+        let bench = Bench::new();
+        bench.device(number, &HTU21);
+        assert_eq!(reading_of(&bench), "{\"temperature\":20.6,\"humidity\":24.4}\n");
+    }
+}
+
+#[test]
+fn a_device_with_one_channel_is_passed_over_and_refused_by_name() {
+    let bench = Bench::new();
+    bench.device(0, &[("name", "tmp117"), ("in_temp_raw", "1"), ("in_temp_scale", "7.8125")]);
+    bench.run(&["--device", "tmp117"]).fails(66, &["tmp117 (iio:device0) has no relative-humidity channel"]);
+    bench.device(1, &[("name", "hih"), ("in_humidityrelative_input", "1")]);
+    bench.run(&["--device", "iio:device1"]).fails(66, &["hih (iio:device1) has no temperature channel"]);
+    bench.run(&[]).fails(66, &["tmp117 (iio:device0) has no", "hih (iio:device1) has no"]);
+    bench.device(2, &HTU21);
+    assert_eq!(reading_of(&bench), "{\"temperature\":20.6,\"humidity\":24.4}\n");
+}
+
+#[test]
+fn what_is_no_device_is_passed_over() {
+    let bench = Bench::with_sensor();
+    let devices = bench.path("sys/bus/iio/devices");
+    for name in ["trigger0", "iio:devicex", "iio:device", "iio_sysfs_trigger"] {
+        fs::create_dir(devices.join(name)).unwrap();
+        fs::write(devices.join(name).join("in_temp_input"), "1").unwrap();
+        fs::write(devices.join(name).join("in_humidityrelative_input"), "1").unwrap();
+    }
+    fs::write(devices.join("iio:device5"), "a file").unwrap();
+    replace_by_link(&devices.join("iio:device6"), "nowhere");
+    assert_eq!(reading_of(&bench), "{\"temperature\":20.6,\"humidity\":24.4}\n");
+}
+
+#[test]
+fn a_bus_that_cannot_be_listed_is_an_error_with_the_kernels_word() {
+    let bench = Bench::new();
+    let devices = bench.path("sys/bus/iio/devices");
+    fs::remove_dir(&devices).unwrap();
+    fs::write(&devices, "").unwrap();
+    bench.run(&[]).fails(66, &["cannot list", "ENOTDIR"]);
+}
+
+#[test]
+fn list_shows_the_usable_sensors_by_number() {
+    let bench = Bench::new();
+    bench.device(10, &HTU21);
+    bench.device(2, &[DHT11.as_slice(), &[("label", "kitchen\n")]].concat());
+    bench.device(3, &[("name", "tmp117"), ("in_temp_input", "1")]);
+    bench.device(4, &[("in_temp_input", "1"), ("in_humidityrelative_input", "1")]);
+    let sysfs = bench.path("sys");
+    let sysfs = sysfs.to_str().unwrap();
+
+    let outcome = bench.outcome(&mut bench.bare(&[PROGRAM, "list", "--sysfs", sysfs]));
+    assert_eq!(outcome.status, 0, "{outcome:#?}");
+    assert_eq!(outcome.stdout, "iio:device2\tdht11@4\tkitchen\niio:device4\t-\t-\niio:device10\thtu21\t-\n");
+    assert_eq!(outcome.stderr, "");
+
+    let outcome = bench.outcome(&mut bench.bare(&[PROGRAM, "list", "--json", "--sysfs", sysfs]));
+    assert_eq!(outcome.status, 0, "{outcome:#?}");
+    let sensors: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let path = |number| format!("{sysfs}/bus/iio/devices/iio:device{number}");
+    assert_eq!(
+        sensors,
+        serde_json::json!([
+            {"id": "iio:device2", "name": "dht11@4", "label": "kitchen", "path": path(2)},
+            {"id": "iio:device4", "name": null, "label": null, "path": path(4)},
+            {"id": "iio:device10", "name": "htu21", "label": null, "path": path(10)},
+        ])
+    );
+    assert!(outcome.stdout.ends_with("]\n"));
+}
+
+#[test]
+fn list_without_a_sensor_says_what_to_check() {
+    let bench = Bench::new();
+    let sysfs = bench.path("sys").display().to_string();
+    let outcome = bench.outcome(&mut bench.bare(&[PROGRAM, "list", "--sysfs", &sysfs]));
+    outcome.fails(66, &["no temperature and humidity sensor", "dtoverlay="]);
+    assert_eq!(outcome.stdout, "");
+    let outcome = bench.outcome(&mut bench.bare(&[PROGRAM, "list", "--json", "--sysfs", &sysfs]));
+    outcome.fails(66, &["no temperature and humidity sensor"]);
+    assert_eq!(outcome.stdout, "[]\n");
+}
+
+// ---- units and numbers
+
+#[test]
+fn raw_values_are_scaled_and_shifted_as_far_as_the_driver_says() {
+    // temperature and humidity, each as raw, offset and scale
+    for (temperature, humidity, json) in [
+        (("20600", None, None), ("24400", None, None), "{\"temperature\":20.6,\"humidity\":24.4}\n"),
+        (
+            // si7020
+            ("7000", Some("-4368"), Some("10.725")),
+            ("6000", Some("-786"), Some("7.629394")),
+            "{\"temperature\":28.2,\"humidity\":39.8}\n",
+        ),
+        (("100", None, Some("-25.5")), ("10", Some("5"), None), "{\"temperature\":-2.6,\"humidity\":0.0}\n"),
+    ] {
+        let bench = Bench::new();
+        let device = bench.device(0, &[("name", "si7020\n")]);
+        for (channel, (raw, offset, scale)) in [("in_temp", temperature), ("in_humidityrelative", humidity)] {
+            fs::write(device.join(format!("{channel}_raw")), format!("{raw}\n")).unwrap();
+            for (what, value) in [("offset", offset), ("scale", scale)] {
+                if let Some(value) = value {
+                    fs::write(device.join(format!("{channel}_{what}")), format!("{value} \n")).unwrap();
+                }
+            }
+        }
+        assert_eq!(reading_of(&bench), json);
+    }
+}
+
+#[test]
+fn a_processed_value_goes_before_a_raw_one() {
+    let bench = only(&HTU21);
+    let device = bench.path("sys/bus/iio/devices/iio:device0");
+    for name in ["in_temp_raw", "in_humidityrelative_raw", "in_temp_scale", "in_humidityrelative_scale"] {
+        fs::write(device.join(name), "1\n").unwrap();
+    }
+    assert_eq!(reading_of(&bench), "{\"temperature\":20.6,\"humidity\":24.4}\n");
+}
+
+#[test]
+fn the_bme680_gives_percent() {
+    let values = [("in_temp_input", "20600\n"), ("in_humidityrelative_input", "24.400000000 \n")];
+    let json = "{\"temperature\":20.6,\"humidity\":24.4}\n";
+    assert_eq!(reading_of(&only(&[values.as_slice(), &[("name", "bme680\n")]].concat())), json);
+    let by_compatible = [("name", "x"), ("of_node/compatible", "vendor,x\0bosch,bme680\0")];
+    assert_eq!(reading_of(&only(&[values.as_slice(), &by_compatible].concat())), json);
+    // Every other driver gives thousandths, however small they are.
+    let json = "{\"temperature\":20.6,\"humidity\":0.0}\n";
+    assert_eq!(reading_of(&only(&[values.as_slice(), &[("name", "bme280\n")]].concat())), json);
+}
+
+#[test]
+fn a_value_that_is_no_measurement_is_a_failed_try() {
+    let long = "0".repeat(5000);
+    let cases: [(&[u8], &str); 12] = [
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"warm\n", "is not a number"),
+        (b"nan\n", "is not a number"),
+        (b"inf\n", "is not a number"),
+        (b"-inf\n", "is not a number"),
+        (b"1e3\n", "is not a number"),
+        (b"20600 24400\n", "is not a number"),
+        (b"20\x00600", "is not a number"),
+        (b"\xff\xfe\n", "is not UTF-8"),
+        (b"99999999999\n", "is too large for a measurement"),
+        (long.as_bytes(), "is too long for a number"),
+    ];
+    for attribute in ["in_temp_input", "in_humidityrelative_input"] {
+        let mut bench = Bench::with_sensor();
+        bench.set("sensor.attempts", "3");
+        let path = bench.path("sys/bus/iio/devices/iio:device0").join(attribute);
+        for (value, what) in cases {
+            fs::write(&path, value).unwrap();
+            let outcome = bench.run(&[]);
+            let last = format!("(last: {}: {what})", path.display());
+            outcome.fails(74, &["no good reading from htu21 in 3 tries: bad value 3 times", &last]);
+            assert!(outcome.records.is_empty(), "nothing is sent in its place: {outcome:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_product_that_is_no_measurement_is_a_failed_try() {
+    let bench = only(&[
+        ("in_temp_raw", "2147483647"),
+        ("in_temp_scale", "2147483647"),
+        ("in_humidityrelative_input", "1"),
+    ]);
+    bench.run(&["--attempts", "1"]).fails(74, &["in_temp_raw: is too large for a measurement"]);
+}
+
+#[test]
+fn a_reading_outside_its_range_is_a_failed_try() {
+    for (temperature, humidity, what) in [
+        ("80001", "50000", "temperature 80.001 C is outside -40 to 80"),
+        ("-40001", "50000", "temperature -40.001 C is outside -40 to 80"),
+        ("-3274500", "50000", "temperature -3274.5 C is outside -40 to 80"),
+        ("20000", "100001", "humidity 100.001 %RH is outside 0 to 100"),
+        ("20000", "-1", "humidity -0.001 %RH is outside 0 to 100"),
+    ] {
+        let mut bench = only(&[("in_temp_input", temperature), ("in_humidityrelative_input", humidity)]);
+        bench.set("sensor.attempts", "2");
+        let outcome = bench.run(&[]);
+        outcome.fails(74, &["in 2 tries: out of range 2 times", what, "temperature-range"]);
+        assert!(outcome.records.is_empty(), "{outcome:#?}");
+    }
+    for (temperature, humidity) in [("80000", "100000"), ("-40000", "0")] {
+        reading_of(&only(&[("in_temp_input", temperature), ("in_humidityrelative_input", humidity)]));
+    }
+}
+
+#[test]
+fn the_ranges_are_those_of_the_configuration_and_apply_before_calibration() {
+    let mut bench = Bench::with_sensor();
+    bench.set("sensor.attempts", "1");
+    bench.set("sensor.temperature-range", "[20.7, 30]");
+    bench.run(&[]).fails(74, &["temperature 20.6 C is outside 20.7 to 30"]);
+    bench.set("sensor.temperature-range", "[-40, 20.6]");
+    bench.set("sensor.temperature-offset", "100.0");
+    assert_eq!(reading_of(&bench), "{\"temperature\":120.6,\"humidity\":24.4}\n");
+    bench.set("sensor.humidity-range", "[24.5, 100]");
+    bench.run(&[]).fails(74, &["humidity 24.4 %RH is outside 24.5 to 100"]);
+}
+
+#[test]
+fn calibration_is_added_last_and_humidity_stays_within_0_and_100() {
+    for (temperature, humidity, json) in [
+        ("-0.5", "2.5", "{\"temperature\":20.1,\"humidity\":26.9}\n"),
+        ("5", "100", "{\"temperature\":25.6,\"humidity\":100.0}\n"),
+        ("-30.0", "-50.0", "{\"temperature\":-9.4,\"humidity\":0.0}\n"),
+    ] {
+        let mut bench = Bench::with_sensor();
+        bench.set("sensor.temperature-offset", temperature);
+        bench.set("sensor.humidity-offset", humidity);
+        assert_eq!(reading_of(&bench), json);
+    }
+}
+
+// ---- what the kernel says
+
+#[test]
+fn eio_is_tried_again_and_counted() {
+    let mut bench = Bench::with_sensor();
+    let path = bench.path("sys/bus/iio/devices/iio:device0/in_temp_input");
+    replace_by_link(&path, "/proc/self/mem");
+    bench.set("sensor.attempts", "4");
+    let outcome = bench.run(&[]);
+    outcome.fails(74, &["in 4 tries: EIO 4 times", "EIO: I/O error", "pull-up"]);
+    assert!(outcome.records.is_empty(), "{outcome:#?}");
+    bench.run(&["--attempts", "1"]).fails(74, &["in 1 try: EIO 1 time ("]);
+}
+
+#[test]
+fn a_failed_humidity_fails_the_pair() {
+    let bench = Bench::with_sensor();
+    let path = bench.path("sys/bus/iio/devices/iio:device0/in_humidityrelative_input");
+    replace_by_link(&path, "/proc/self/mem");
+    let outcome = bench.run(&["--attempts", "2"]);
+    outcome.fails(74, &["EIO 2 times", "in_humidityrelative_input"]);
+    assert!(outcome.records.is_empty(), "{outcome:#?}");
+}
+
+/// Runs with these reads of the temperature failing so.
+fn run_with_injected(fault: &str, arguments: &[&str]) -> common::Outcome {
+    let bench = Bench::with_sensor();
+    let attribute = bench.path("sys/devices/platform/x0/iio:device0/in_temp_input").display().to_string();
+    bench.run_traced(&["-P", &attribute, "-e", &format!("inject=read:{fault}")], arguments)
+}
+
+#[test]
+fn eio_twice_and_then_a_value_is_a_reading_in_three_tries() {
+    let outcome = run_with_injected("error=EIO:when=1..2", &[]);
+    outcome.delivered();
+    assert!(outcome.stderr.contains(" attempts=3 "), "{outcome:#?}");
+    assert_eq!(outcome.records.len(), 1);
+}
+
+#[test]
+fn each_failure_is_counted_by_the_kernels_name() {
+    let outcome = run_with_injected("error=ETIMEDOUT", &["--attempts", "2"]);
+    outcome.fails(74, &["ETIMEDOUT 2 times", "Connection timed out", "check wiring"]);
+    let outcome = run_with_injected("error=EREMOTEIO", &["--attempts", "2"]);
+    outcome.fails(74, &["EREMOTEIO 2 times"]);
+}
+
+#[test]
+fn futile_failures_end_the_run_at_the_first_try() {
+    for (errno, advice) in [
+        ("ENODEV", "the device went away"),
+        ("EACCES", "let this user read"),
+        ("EAGAIN", "too coarse"),
+        ("EPERM", "let this user read"),
+    ] {
+        run_with_injected(&format!("error={errno}"), &[]).fails(74, &["in 1 try: ", errno, advice]);
+    }
+}
+
+#[test]
+fn an_attribute_that_cannot_be_opened_ends_the_run_at_the_first_try() {
+    for (errno, advice) in [("ENOENT", "the device went away"), ("EACCES", "let this user read")] {
+        let bench = Bench::with_sensor();
+        let attribute = bench.path("sys/bus/iio/devices/iio:device0/in_temp_input").display().to_string();
+        let inject = format!("inject=openat:error={errno}");
+        let outcome = bench.run_traced(&["-P", &attribute, "-e", &inject], &[]);
+        outcome.fails(74, &["in 1 try: ", errno, advice, &attribute]);
+    }
+    let bench = Bench::with_sensor();
+    let attribute = bench.path("sys/bus/iio/devices/iio:device0/in_temp_input");
+    fs::remove_file(&attribute).unwrap();
+    fs::create_dir(&attribute).unwrap();
+    bench.run(&[]).fails(74, &["in 1 try: EISDIR 1 time"]);
+}
+
+#[test]
+fn an_interrupted_read_is_repeated_without_counting() {
+    let outcome = run_with_injected("error=EINTR:when=1", &["--attempts", "1"]);
+    outcome.delivered();
+    assert!(outcome.stderr.contains(" attempts=1 "), "{outcome:#?}");
+}
+
+#[test]
+fn the_run_ends_by_its_deadline_when_the_sensor_does_not_answer() {
+    let mut bench = Bench::with_sensor();
+    replace_by_link(&bench.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "/proc/self/mem");
+    // Another try could take the 1.2 s that a read may take, and that is more than there is.
+    bench.set("sensor.retry-delay", "\"1s\"");
+    let outcome = bench.run(&["--deadline", "2s"]);
+    outcome.fails(74, &["in 1 try before the deadline: EIO 1 time"]);
+}
+
+// ---- the dht11 driver
+
+#[test]
+fn a_dht11_reading_that_comes_at_once_is_not_fresh() {
+    let bench = only(&DHT11);
+    // Plain files answer in microseconds; only a test machine that stalls for 18 ms makes one look fresh.
+    let outcomes: Vec<_> = (0..5).map(|_| bench.run(&["--retry-delay", "3s", "--attempts", "1"])).collect();
+    let stale = outcomes.iter().find(|outcome| outcome.status == 74);
+    let stale = stale.unwrap_or_else(|| panic!("{outcomes:#?}"));
+    stale.fails(74, &["in 1 try: not fresh 1 time", "cache", "another program reads the same sensor"]);
+}
+
+#[test]
+fn a_sensor_without_a_cache_may_answer_at_once() {
+    for compatible in ["meas,htu21\0", "vendor,dht11\0", "dht11x\0"] {
+        let mut device = DHT11;
+        device[3].1 = compatible;
+        assert_eq!(reading_of(&only(&device)), "{\"temperature\":20.6,\"humidity\":24.4}\n");
+    }
+}
+
+#[test]
+fn dht11_needs_a_pause_longer_than_its_cache() {
+    let mut bench = only(&DHT11);
+    for delay in ["0s", "2s", "1999ms"] {
+        bench.set("sensor.retry-delay", &format!("{delay:?}"));
+        bench.run(&[]).fails(78, &["retry-delay", "2s", "dht11@4"]);
+    }
+    bench.unset("sensor.retry-delay");
+    bench.run(&["--retry-delay", "2s"]).fails(78, &["retry-delay"]);
+    // The default is long enough.
+    assert_ne!(bench.run(&["--attempts", "1"]).status, 78);
+}
+
+/// Virtual time: what it says at each look, and what happens in a pause.
+struct Script<F> {
+    times: RefCell<VecDeque<u64>>,
+    last: Cell<u64>,
+    pauses: Cell<usize>,
+    in_pause: F,
+}
+
+impl<F: Fn(usize)> Script<F> {
+    fn new(times_ms: &[u64], in_pause: F) -> Script<F> {
+        let times = RefCell::new(times_ms.iter().copied().collect());
+        Script { times, last: Cell::new(0), pauses: Cell::new(0), in_pause }
+    }
+}
+
+impl<F: Fn(usize)> Clock for Script<F> {
+    fn now(&self) -> Duration {
+        self.last.set(self.times.borrow_mut().pop_front().unwrap_or(self.last.get()));
+        Duration::from_millis(self.last.get())
+    }
+
+    fn pause(&self, _: Duration) -> Result<(), Signal> {
+        self.pauses.set(self.pauses.get() + 1);
+        (self.in_pause)(self.pauses.get());
+        Ok(())
+    }
+}
+
+fn read_at(device: &[(&str, &str)], times_ms: &[u64]) -> Result<Reading, Failure> {
+    let bench = only(device);
+    let sensor = Sensor::find(&bench.path("sys"), None).unwrap();
+    sensor.read(&Script::new(times_ms, |_| ()))
+}
+
+#[test]
+fn a_dht11_pair_is_fresh_when_it_took_one_start_pulse_and_no_more() {
+    // Before the temperature, between the two, after the humidity.
+    for times in [[100, 118, 118], [0, 24, 24], [0, 24, 41], [0, 1100, 1100]] {
+        let reading = read_at(&DHT11, &times).unwrap();
+        assert_eq!((reading.temperature_mdegc, reading.humidity_mpercent), (20_600, 24_400), "{times:?}");
+    }
+    for (times, what) in [
+        ([0, 17, 17], "cache"),
+        ([0, 0, 24], "cache"),
+        ([0, 24, 42], "two samples"),
+        ([0, 24, 1100], "two samples"),
+    ] {
+        let failure = read_at(&DHT11, &times).unwrap_err();
+        assert_eq!(failure.name(), "not fresh", "{times:?}");
+        assert!(failure.to_string().contains(what), "{times:?}: {failure}");
+        assert!(!failure.is_futile());
+        assert!(read_at(&HTU21, &times).is_ok(), "a driver without a cache: {times:?}");
+    }
+}
+
+#[test]
+fn sub_zero_values_of_clones_are_mended_for_dht11_alone() {
+    let mut dht11 = DHT11;
+    dht11[1].1 = "-3274500\n";
+    assert_eq!(read_at(&dht11, &[0, 22, 22]).unwrap().temperature_mdegc, -2_300);
+    dht11[1].1 = "-2300\n";
+    assert_eq!(read_at(&dht11, &[0, 22, 22]).unwrap().temperature_mdegc, -2_300);
+    dht11[1].1 = "-3274500\n";
+    assert_eq!(read_at(&dht11[..3], &[0, 22, 22]).unwrap().temperature_mdegc, -3_274_500);
+}
+
+#[test]
+fn a_sensor_that_recovers_between_two_tries_gives_its_new_values() {
+    let bench = only(&HTU21);
+    let device = bench.path("sys/bus/iio/devices/iio:device0");
+    let temperature = device.join("in_temp_input");
+    replace_by_link(&temperature, "/proc/self/mem");
+    let sensor = Sensor::find(&bench.path("sys"), None).unwrap();
+    let clock = Script::new(&[], |pause| {
+        if pause == 2 {
+            fs::remove_file(&temperature).unwrap();
+            fs::write(&temperature, "-100\n").unwrap();
+            fs::write(device.join("in_humidityrelative_input"), "99900\n").unwrap();
+        }
+    });
+    let policy = Policy {
+        attempts: 10,
+        delay: Duration::from_millis(2100),
+        until: Duration::from_secs(50),
+        longest_try: Duration::from_millis(1200),
+    };
+    let (reading, attempts) = retry::run(&policy, &clock, || sensor.read(&clock)).unwrap();
+    assert_eq!(reading, Reading { temperature_mdegc: -100, humidity_mpercent: 99_900 });
+    assert_eq!((attempts, clock.pauses.get()), (3, 2));
+}
+
+#[test]
+fn a_sensor_that_is_unbound_between_two_tries_ends_them() {
+    let bench = only(&HTU21);
+    let device = bench.path("sys/devices/platform/x0/iio:device0");
+    replace_by_link(&device.join("in_temp_input"), "/proc/self/mem");
+    let sensor = Sensor::find(&bench.path("sys"), None).unwrap();
+    let clock = Script::new(&[], |_| fs::remove_dir_all(&device).unwrap());
+    let policy = Policy {
+        attempts: 10,
+        delay: Duration::ZERO,
+        until: Duration::from_secs(50),
+        longest_try: Duration::from_millis(1200),
+    };
+    match retry::run(&policy, &clock, || sensor.read(&clock)).unwrap_err() {
+        Stop::GaveUp(tries) => {
+            assert_eq!(tries.counts, [("EIO".to_owned(), 1), ("ENOENT".to_owned(), 1)]);
+            assert!(!tries.out_of_time);
+        }
+        Stop::Signal(signal) => panic!("{signal}"),
+    }
+}
+
+#[test]
+fn temperature_is_read_before_humidity_and_each_once() {
+    let bench = only(&HTU21);
+    let device = bench.path("sys/bus/iio/devices/iio:device0");
+    fifo(&device.join("in_temp_input"));
+    fifo(&device.join("in_humidityrelative_input"));
+    let child = bench.command(&["--dry-run", "--attempts", "1"]).spawn().unwrap();
+    // Opening a named pipe waits for its reader, so this hangs if the order is another.
+    let answer =
+        |path: &Path, value: &str| File::options().write(true).open(path)?.write_all(value.as_bytes());
+    let writer = thread::spawn(move || {
+        answer(&device.join("in_temp_input"), "1500\n").unwrap();
+        answer(&device.join("in_humidityrelative_input"), "2500\n").unwrap();
+    });
+    let outcome = bench.finish(child);
+    writer.join().unwrap();
+    assert_eq!(outcome.stdout, "{\"temperature\":1.5,\"humidity\":2.5}\n", "{outcome:#?}");
+}
