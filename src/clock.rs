@@ -1,8 +1,9 @@
 //! Time since boot, and the signals that cut a wait short.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
+use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -25,6 +26,42 @@ pub trait Clock {
     fn pause(&self, time: Duration) -> Result<(), Signal>;
 }
 
+/// A point in time on both clocks. A Pi has no battery clock: its wall clock may be set, by much, while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Wall clock, in ms since the epoch.
+    pub wall_ms: i64,
+    /// Boot clock, in ms since boot.
+    pub boot_ms: i64,
+    /// Which boot (`/proc/sys/kernel/random/boot_id`); empty if not known.
+    pub boot_id: String,
+}
+
+impl Moment {
+    /// How many ms this moment is after an earlier one: by the boot clock within one boot.
+    #[must_use]
+    pub fn since(&self, earlier: &Moment) -> i64 {
+        if self.same_boot(earlier) {
+            self.boot_ms.saturating_sub(earlier.boot_ms)
+        } else {
+            self.wall_ms.saturating_sub(earlier.wall_ms)
+        }
+    }
+
+    /// When an earlier moment was, in ms since the epoch, by what the wall clock says now: it may have been set since.
+    #[must_use]
+    pub fn wall_ms_of(&self, earlier: &Moment) -> i64 {
+        /// Less is two looks at the clock, and its slewing.
+        const SET: u64 = 1000;
+        let mended = self.wall_ms.saturating_sub(self.since(earlier));
+        if mended.abs_diff(earlier.wall_ms) < SET { earlier.wall_ms } else { mended }
+    }
+
+    fn same_boot(&self, other: &Moment) -> bool {
+        !self.boot_id.is_empty() && self.boot_id == other.boot_id
+    }
+}
+
 /// The kernel's boot clock, and this process's signals.
 ///
 /// The signals that end a run, and SIGCHLD, stay blocked and arrive through a `signalfd(2)`: every
@@ -34,6 +71,7 @@ pub trait Clock {
 pub struct SystemClock {
     signals: SignalFd,
     ending: Cell<Option<Signal>>,
+    boot_id: OnceCell<String>,
 }
 
 impl SystemClock {
@@ -58,7 +96,11 @@ impl SystemClock {
         // Ignoring SIGCHLD is inherited too: then there is neither the signal nor an exit status to wait for.
         set(Signal::SIGCHLD, SigHandler::SigDfl)?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-        Ok(SystemClock { signals: SignalFd::with_flags(&mask, flags)?, ending: Cell::new(None) })
+        Ok(SystemClock {
+            signals: SignalFd::with_flags(&mask, flags)?,
+            ending: Cell::new(None),
+            boot_id: OnceCell::new(),
+        })
     }
 
     /// The signal that asked this run to end, if one did.
@@ -70,6 +112,21 @@ impl SystemClock {
             }
         }
         self.ending.get()
+    }
+
+    /// This moment on both clocks.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let boot_id = self.boot_id.get_or_init(|| {
+            let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+            id.trim().to_owned()
+        });
+        Moment {
+            wall_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, ms),
+            boot_ms: ms(self.now()),
+            boot_id: boot_id.clone(),
+        }
     }
 
     /// Waits until one of `fds` is ready, a signal came, or `until` (since boot) is there.

@@ -22,10 +22,14 @@ use crate::cli::Args;
 use crate::error::{Error, cannot};
 use crate::focus::{Confirm, Focus, License};
 use crate::logger::Destination;
-use crate::reading::{Calibration, Limits};
+use crate::reading::{Calibration, Jump, Limits};
+use crate::store;
 
 /// The configuration file that may be absent.
 pub const DEFAULT_FILE: &str = "/etc/iio-focus.toml";
+
+/// Where readings are kept, unless the configuration says otherwise.
+pub const DEFAULT_STORE: &str = "/var/lib/iio-focus/readings.db";
 
 /// Everything a run needs to know, checked.
 #[derive(Debug)]
@@ -44,10 +48,14 @@ pub struct Config {
     pub limits: Limits,
     /// What is added to it.
     pub calibration: Calibration,
+    /// How far it may be from the last one without being doubted.
+    pub jump: Jump,
     /// Who gets it; nobody in a dry run.
     pub focus: Option<Focus>,
     /// The file that was read, or would have been.
     pub file: PathBuf,
+    /// Where it is kept.
+    pub store: store::Settings,
     /// What is not wrong but should be told.
     pub warnings: Vec<String>,
 }
@@ -60,7 +68,7 @@ impl Config {
     /// where the value stands and what would be right.
     pub fn load(args: &Args, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Config, Error> {
         let mut warnings = Vec::new();
-        let (file, FileContent { sensor, focus, store: _ }) = read_file(args, env, &mut warnings)?;
+        let (file, FileContent { sensor, focus, store }) = read_file(args, env, &mut warnings)?;
         let deadline = option::<Span>("--deadline", args.deadline.as_deref())?;
         let attempts = option("--attempts", args.attempts.as_deref())?.or(sensor.attempts);
         let retry_delay = option("--retry-delay", args.retry_delay.as_deref())?.or(sensor.retry_delay);
@@ -79,8 +87,17 @@ impl Config {
                 temperature_mdegc: sensor.temperature_offset.map_or(0, |Offset(offset)| offset),
                 humidity_mpercent: sensor.humidity_offset.map_or(0, |Offset(offset)| offset),
             },
+            jump: Jump {
+                temperature_mdegc: sensor.temperature_jump.map_or(5_000, |Distance(jump)| jump),
+                humidity_mpercent: sensor.humidity_jump.map_or(20_000, |Distance(jump)| jump),
+            },
             focus,
             file,
+            store: store::Settings {
+                path: store.path.map_or(DEFAULT_STORE.into(), |Word(path)| path.into()),
+                keep: store.keep.map_or(Duration::from_secs(30 * 86_400), |Keep(keep)| keep),
+                backlog: store.backlog.map_or(10_080, |Backlog(limit)| limit),
+            },
             warnings,
         })
     }
@@ -120,8 +137,8 @@ struct SensorSection {
     retry_delay: Option<Pause>,
     temperature_range: Option<Range>,
     humidity_range: Option<Range>,
-    temperature_jump: Option<Jump>,
-    humidity_jump: Option<Jump>,
+    temperature_jump: Option<Distance>,
+    humidity_jump: Option<Distance>,
     temperature_offset: Option<Offset>,
     humidity_offset: Option<Offset>,
 }
@@ -524,7 +541,7 @@ struct LicenseText(String);
 struct Attempts(u32);
 struct Pcode(u64);
 struct Port(u16);
-struct Backlog(#[allow(dead_code, reason = "for the store")] u32);
+struct Backlog(u32);
 
 /// A wait that may be none.
 struct Pause(Duration);
@@ -532,11 +549,11 @@ struct Pause(Duration);
 /// A time limit.
 struct Span(Duration);
 
-struct Keep(#[allow(dead_code, reason = "for the store")] Duration);
+struct Keep(Duration);
 
 // °C or %RH at the source, thousandths inside.
 struct Range(RangeInclusive<i32>);
-struct Jump(#[allow(dead_code, reason = "for the store")] i32);
+struct Distance(i32);
 struct Offset(i32);
 
 fn text_of(value: &Value<'_>, right: fn(char) -> bool) -> Option<String> {
@@ -571,8 +588,8 @@ settings! {
             Value::Pair(low, high) if low < high => Some(Range(thousandths(low)?..=thousandths(high)?)),
             _ => None,
         };
-    Jump: "a number from 0 (off) to 1000, such as 5.0",
-        |value| value.thousandths().filter(|jump| *jump >= 0).map(Jump);
+    Distance: "a number from 0 (off) to 1000, such as 5.0",
+        |value| value.thousandths().filter(|jump| *jump >= 0).map(Distance);
     Offset: "a number from -1000 to 1000, such as -0.5",
         |value| value.thousandths().map(Offset);
     Confirm: "\"connected\" or \"exit-status\"",

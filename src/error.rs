@@ -68,6 +68,8 @@ pub enum Error {
     NoReading(String, GaveUp),
     /// The reading was taken but not delivered. Holds the line about the reading and the reason.
     NotDelivered(String),
+    /// Another run has this lock.
+    Busy(PathBuf),
     /// A signal asked the run to end; what was under way then.
     Signal(Signal, String),
     /// The system refused something the run cannot do without.
@@ -84,6 +86,7 @@ impl Error {
             Error::NoSensor(_) => Exit::NoSensor,
             Error::NoReading(..) | Error::Io(..) => Exit::NoReading,
             Error::NotDelivered(_) => Exit::NotDelivered,
+            Error::Busy(_) => Exit::Busy,
             Error::Signal(signal, _) => Exit::Signal(*signal),
         }
     }
@@ -96,6 +99,7 @@ impl fmt::Display for Error {
                 f.write_str(text)
             }
             Error::NoReading(device, tries) => write!(f, "no good reading from {device} {tries}"),
+            Error::Busy(lock) => write!(f, "another run is under way: it holds {}", lock.display()),
             Error::Signal(signal, under_way) => write!(f, "ended by {signal} {under_way}"),
             Error::Io(path, source) => write!(f, "{}: {}", path.display(), describe(source)),
         }
@@ -113,6 +117,8 @@ pub enum Failure {
     Value(PathBuf, &'static str),
     /// The values are outside what the configuration allows.
     OutOfRange(String),
+    /// The values are too far from the last kept ones, and no other try agreed with them yet.
+    Jump(String),
     /// The values did not come from the bus in this try.
     Stale(&'static str),
 }
@@ -127,6 +133,7 @@ impl Failure {
             }
             Failure::Value(..) => "bad value".to_owned(),
             Failure::OutOfRange(_) => "out of range".to_owned(),
+            Failure::Jump(_) => "jump".to_owned(),
             Failure::Stale(_) => "not fresh".to_owned(),
         }
     }
@@ -179,6 +186,9 @@ impl Failure {
             },
             Failure::Value(..) => "the driver gave no usable number: see dmesg, and compare with cat",
             Failure::OutOfRange(_) => "check the sensor, or widen temperature-range and humidity-range",
+            Failure::Jump(_) => {
+                "no two tries agreed: check the wiring, or raise temperature-jump and humidity-jump"
+            }
             Failure::Stale(_) => "another program reads the same sensor, iio-hwmon perhaps: stop it",
         }
     }
@@ -189,7 +199,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Io(path, source) => write!(f, "{}: {}", path.display(), describe(source)),
             Failure::Value(path, what) => write!(f, "{}: {what}", path.display()),
-            Failure::OutOfRange(what) => f.write_str(what),
+            Failure::OutOfRange(what) | Failure::Jump(what) => f.write_str(what),
             Failure::Stale(what) => f.write_str(what),
         }
     }

@@ -104,7 +104,7 @@ impl Log for Logger {
                 _ => "",
             };
             // Closed or full: there is nobody left to tell.
-            let _ = writeln!(io::stderr(), "iio-focus: {level}{line}");
+            let _ = io::stderr().write_all(format!("iio-focus: {level}{line}\n").as_bytes());
         }
     }
 

@@ -42,6 +42,13 @@ impl Reading {
         )
     }
 
+    /// Whether two tries saw the same: within 1 °C and 5 %RH.
+    #[must_use]
+    pub fn agrees_with(self, other: Reading) -> bool {
+        self.temperature_mdegc.abs_diff(other.temperature_mdegc) <= 1_000
+            && self.humidity_mpercent.abs_diff(other.humidity_mpercent) <= 5_000
+    }
+
     /// The reading with the calibration added; the humidity stays within 0 to 100 %RH.
     #[must_use]
     pub fn calibrated(self, by: Calibration) -> Reading {
@@ -49,6 +56,36 @@ impl Reading {
             temperature_mdegc: self.temperature_mdegc.saturating_add(by.temperature_mdegc),
             humidity_mpercent: self.humidity_mpercent.saturating_add(by.humidity_mpercent).clamp(0, 100_000),
         }
+    }
+}
+
+/// How far a reading may be from the last one without being doubted; 0 is any distance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Jump {
+    /// In m°C.
+    pub temperature_mdegc: i32,
+    /// In m%RH.
+    pub humidity_mpercent: i32,
+}
+
+impl Jump {
+    /// What is wrong with a reading that is too far from the last one.
+    #[must_use]
+    pub fn between(self, last: Reading, new: Reading) -> Option<String> {
+        let far = |what: &str, unit: &str, limit: i32, last: i32, new: i32| {
+            (limit > 0 && new.abs_diff(last) > limit.unsigned_abs()).then(|| {
+                format!(
+                    "{what} went from {} to {} {unit}, more than {}, and no other try agrees yet",
+                    f64::from(last) / 1000.0,
+                    f64::from(new) / 1000.0,
+                    f64::from(limit) / 1000.0
+                )
+            })
+        };
+        far("temperature", "C", self.temperature_mdegc, last.temperature_mdegc, new.temperature_mdegc)
+            .or_else(|| {
+                far("humidity", "%RH", self.humidity_mpercent, last.humidity_mpercent, new.humidity_mpercent)
+            })
     }
 }
 
@@ -170,6 +207,33 @@ mod tests {
             limits.exceeded_by(reading(0, 100_100)).unwrap(),
             "humidity 100.1 %RH is outside 0 to 100"
         );
+    }
+
+    #[test]
+    fn a_jump_is_more_than_the_limit_and_0_is_no_limit() {
+        let jump = Jump { temperature_mdegc: 5_000, humidity_mpercent: 20_000 };
+        let last = reading(20_000, 50_000);
+        for new in [reading(25_000, 70_000), reading(15_000, 30_000), last] {
+            assert_eq!(jump.between(last, new), None);
+        }
+        assert_eq!(
+            jump.between(last, reading(25_100, 50_000)).unwrap(),
+            "temperature went from 20 to 25.1 C, more than 5, and no other try agrees yet"
+        );
+        assert_eq!(
+            jump.between(last, reading(20_000, 29_900)).unwrap(),
+            "humidity went from 50 to 29.9 %RH, more than 20, and no other try agrees yet"
+        );
+        let off = Jump { temperature_mdegc: 0, humidity_mpercent: 0 };
+        assert_eq!(off.between(last, reading(i32::MIN, i32::MAX)), None);
+    }
+
+    #[test]
+    fn tries_agree_within_1_degree_and_5_percent() {
+        let one = reading(20_000, 50_000);
+        assert!(one.agrees_with(reading(21_000, 45_000)));
+        assert!(!one.agrees_with(reading(21_001, 50_000)));
+        assert!(!one.agrees_with(reading(20_000, 55_001)));
     }
 
     #[test]

@@ -93,9 +93,9 @@ fn a_failed_run_is_one_line_at_err() {
     assert_eq!((outcome.status, outcome.stderr.as_str()), (69, ""));
     let [(priority, message)] = &received(&socket)[..] else { panic!("not one line") };
     assert_eq!(*priority, ERR);
-    assert!(
-        message.starts_with("temperature=20.6 humidity=24.4 device=dht11@4 attempts=1 delivered=0: focus ")
-    );
+    assert!(message.starts_with(
+        "temperature=20.6 humidity=24.4 device=dht11@4 attempts=1 delivered=0 backlog=1: focus "
+    ));
 
     replace_by_link(&bench.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "/proc/self/mem");
     let outcome = run(&bench, &dev, &["--attempts", "2"]);
@@ -170,10 +170,10 @@ fn without_a_daemon_the_same_lines_go_to_standard_error() {
         assert_eq!(outcome.status, 0, "{outcome:#?}");
         assert_eq!(outcome.stderr, format!("iio-focus: {LINE}\n"), "{log}");
         bench.env("FOCUS_FAULT", "silent");
-        run(&bench, &dev, &["--log", log]).fails(69, &["delivered=0: focus exited with 0"]);
+        run(&bench, &dev, &["--log", log]).fails(69, &["delivered=0 backlog=1: focus exited with 0"]);
         // A socket that nobody holds any more.
         drop(UnixDatagram::bind(dev.join("log")).unwrap());
-        run(&bench, &dev, &["--log", log]).fails(69, &["delivered=0: focus exited with 0"]);
+        run(&bench, &dev, &["--log", log]).fails(69, &["delivered=0 backlog=2: focus exited with 0"]);
     }
 }
 

@@ -20,7 +20,7 @@ fn a_signal_while_focus_works_ends_both() {
         kill(pid_of(&child), signal).unwrap();
         let outcome = bench.finish(child);
         let line = format!(
-            "ended by {signal} temperature=20.6 humidity=24.4 device=htu21 attempts=1 delivered=0: \
+            "ended by {signal} temperature=20.6 humidity=24.4 device=htu21 attempts=1 delivered=0 backlog=1: \
              focus was ended: this program got {signal}; it said: Collecting stdin-json"
         );
         assert_eq!(outcome.error(status), line);

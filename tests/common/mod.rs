@@ -8,19 +8,20 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Read;
-use std::net::TcpListener;
+use std::io::{BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -80,6 +81,7 @@ impl Bench {
         bench.set("focus.pcode", "7000");
         bench.set("focus.server-host", "\"127.0.0.1\"");
         bench.set("focus.server-port", &port.to_string());
+        bench.set("store.path", &format!("{:?}", bench.store().display().to_string()));
         bench.env("PATH", PATH);
         bench.env("FOCUS_RECORD", bench.path("record").to_str().unwrap());
         bench
@@ -102,6 +104,31 @@ impl Bench {
     /// A path in the temporary folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// The folder that holds the store and nothing else.
+    pub(crate) fn store_dir(&self) -> PathBuf {
+        self.path("store")
+    }
+
+    /// The store's file.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.store_dir().join("readings.db")
+    }
+
+    /// Lets the server take what arrives, instead of only accepting connections.
+    pub(crate) fn serve(&self) -> Server {
+        let server = Server { address: self.server.local_addr().unwrap(), lines: Arc::default() };
+        let lines = Arc::clone(&server.lines);
+        let listener = self.server.try_clone().unwrap();
+        thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                let mut text = String::new();
+                let _ = BufReader::new(connection).read_to_string(&mut text);
+                lines.lock().unwrap().extend(text.lines().map(str::to_owned));
+            }
+        });
+        server
     }
 
     /// The port that `server-port` is set to.
@@ -270,6 +297,14 @@ impl Bench {
         let _ = done.send(());
         assert!(!watchdog.join().unwrap(), "still running after {PATIENCE:?}: {stderr}");
         let status = status.code().or(status.signal().map(|signal| 1000 + signal)).unwrap();
+        if status == 1000 + Signal::SIGKILL as i32 {
+            // Who is killed reaps nobody: its focus was killed with it and is this process's to reap.
+            within(Duration::from_secs(3), "focus died with its parent", || {
+                let left = self.leftovers();
+                left.iter().for_each(|pid| _ = waitpid(Pid::from_raw(*pid), Some(WaitPidFlag::WNOHANG)));
+                left.is_empty()
+            });
+        }
         let outcome = Outcome { status, stdout, stderr, took: started.elapsed(), records: self.records() };
         outcome.check();
         // What went wrong before focus was to be started leaves nothing to look for.
@@ -297,7 +332,14 @@ impl Bench {
 
     fn assert_no_leftovers(&self) {
         // What was sent SIGKILL is gone soon, but not at once.
-        within(Duration::from_secs(3), "nothing is left of the run", || self.leftovers().is_empty());
+        let until = Instant::now() + Duration::from_secs(3);
+        while !self.leftovers().is_empty() {
+            if Instant::now() > until {
+                let stat = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+                panic!("left of the run: {:?}", self.leftovers().iter().map(stat).collect::<Vec<_>>());
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Processes that belong to this test: alive with its folder in their environment, or not reaped by
@@ -326,6 +368,50 @@ impl Drop for Bench {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
     }
+}
+
+/// What the server got. It takes one connection after the other, until the test program ends.
+pub(crate) struct Server {
+    address: SocketAddr,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    /// The temperatures that arrived, in m°C and in order.
+    pub(crate) fn arrived(&self) -> Vec<i32> {
+        let records = self.records();
+        records.iter().map(|record| temperature_mdegc(&record.stdin)).collect()
+    }
+
+    /// What arrived, as the stand-in sent it.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        self.catch_up();
+        self.lines.lock().unwrap().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Begins anew.
+    pub(crate) fn forget(&self) {
+        self.catch_up();
+        self.lines.lock().unwrap().clear();
+    }
+
+    /// Connections are read in the order they were made: when one of our own is, all before it are.
+    fn catch_up(&self) {
+        const MARK: &str = "caught up";
+        writeln!(TcpStream::connect(self.address).unwrap(), "{MARK}").unwrap();
+        eventually("the server has read all", || {
+            let mut lines = self.lines.lock().unwrap();
+            let found = lines.iter().position(|line| line == MARK).map(|at| lines.remove(at));
+            found.is_some()
+        });
+    }
+}
+
+/// The temperature in a line that focus was given.
+pub(crate) fn temperature_mdegc(json: &str) -> i32 {
+    let line: BTreeMap<String, f64> = serde_json::from_str(json).unwrap();
+    let tenths = (line["temperature"] * 10.0).round();
+    format!("{tenths}00").parse().unwrap()
 }
 
 /// What came of a run.

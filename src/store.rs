@@ -1,0 +1,403 @@
+//! What is kept until it is delivered, and the history: one SQLite file.
+//!
+//! A run commits twice, each time with one `fsync(2)`: the reading before focus is started, and how it
+//! went at the end. That takes a write-ahead log that is neither checkpointed nor deleted when
+//! the run closes the file, as SQLite otherwise would; it is copied back after [`WAL_PAGES`] pages, that is about
+//! every 16th run. Readers never hold a writer up in this mode.
+//!
+//! FIGURES
+//!
+//! Nothing here ends a run. A store in trouble is logged in one line and the run goes on without.
+
+use std::fs::{self, File, OpenOptions};
+use std::mem::ManuallyDrop;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, TransactionBehavior, params};
+
+use crate::clock::Moment;
+use crate::error::{Error, describe};
+use crate::reading::Reading;
+
+/// After how many pages the write-ahead log is copied back into the file.
+const WAL_PAGES: u32 = 64;
+
+/// How long another program's write may hold us up.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// How many delivered readings that are too old go at most in one run, so that no run pays for many.
+const EXPIRED_AT_ONCE: u32 = 16;
+
+/// What makes version n + 1 of the schema from version n; `user_version` counts them.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE reading (
+        id                INTEGER PRIMARY KEY,  -- in the order they were taken
+        taken_ms          INTEGER NOT NULL,     -- wall clock, ms since the epoch; mended when delivered
+        boot_ms           INTEGER NOT NULL,     -- boot clock, ms since boot
+        boot_id           TEXT    NOT NULL,     -- /proc/sys/kernel/random/boot_id
+        sensor            TEXT    NOT NULL,     -- label or IIO name
+        temperature_mdegc INTEGER NOT NULL,     -- 0.001 degC
+        humidity_mpercent INTEGER NOT NULL,     -- 0.001 %RH
+        attempts          INTEGER NOT NULL,     -- how many tries of the sensor it took
+        delivered_ms      INTEGER,              -- wall clock; null: not yet, then its id is in backlog
+        reason            TEXT                  -- why the last delivery failed
+    ) STRICT;
+    -- A table, not an index: SQLite counts one without looking at its rows.
+    CREATE TABLE backlog (id INTEGER PRIMARY KEY REFERENCES reading ON DELETE CASCADE) STRICT;
+"];
+
+/// `iiof`, in the file's header: whose file it is (`PRAGMA application_id`).
+const APPLICATION_ID: i32 = 0x6969_6f66;
+
+/// `[store]`
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The SQLite file.
+    pub path: PathBuf,
+    /// How long delivered readings stay.
+    pub keep: Duration,
+    /// How many undelivered readings stay at most.
+    pub backlog: u32,
+}
+
+/// The right to be the only run on a store, until this process ends: however it does, the kernel takes it back.
+#[derive(Debug)]
+pub struct Lock {
+    // Not unlocked by hand: `Flock` panics if that fails.
+    _file: Option<ManuallyDrop<Flock<File>>>,
+}
+
+impl Lock {
+    /// Takes the lock beside the store's file. Where no lock can be made, no store can be either, and the
+    /// run needs none.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if another run has it.
+    pub fn acquire(store: &Path) -> Result<Lock, Error> {
+        if let Some(dir) = store.parent() {
+            let _ = fs::create_dir_all(dir);
+        }
+        let path = with_suffix(store, ".lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        // On a read-only file system, a lock that is there can still be taken.
+        let Ok(file) = file.or_else(|_| File::open(&path)) else {
+            return Ok(Lock { _file: None });
+        };
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => Ok(Lock { _file: Some(ManuallyDrop::new(locked)) }),
+            Err((_, Errno::EWOULDBLOCK)) => Err(Error::Busy(path)),
+            Err(_) => Ok(Lock { _file: None }),
+        }
+    }
+}
+
+/// A reading with all that is kept of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The values, calibrated.
+    pub reading: Reading,
+    /// When it was taken.
+    pub taken: Moment,
+    /// Label or IIO name.
+    pub sensor: String,
+    /// How many tries it took.
+    pub attempts: u32,
+}
+
+/// How the deliveries of one run went.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Which ones arrived, and when they really were taken (ms since the epoch). One that could not be kept has no id.
+    pub delivered: Vec<(Option<i64>, i64)>,
+    /// Which one did not, and why.
+    pub failed: Option<(Option<i64>, String)>,
+}
+
+/// The store of a run, as long as it works.
+#[derive(Debug)]
+pub struct Store {
+    settings: Settings,
+    db: Option<Connection>,
+    given_up: bool,
+}
+
+impl Store {
+    /// The store with these settings. Its file is opened, or made, when it is first needed.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Store {
+        Store { settings: settings.clone(), db: None, given_up: false }
+    }
+
+    /// The newest reading of this sensor, if it is not older than `age`.
+    pub fn newest(&mut self, sensor: &str, now: &Moment, age: Duration) -> Option<Reading> {
+        let newest = self.work(|db| {
+            // Bounded: a new sensor in an old store must not cost a look at all of it.
+            db.prepare(
+                "SELECT * FROM reading WHERE sensor = ?1 AND id > (SELECT max(id) - 64 FROM reading)
+                 ORDER BY id DESC LIMIT 1",
+            )?
+            .query_row([sensor], kept)
+            .optional()
+        })??;
+        (0..=millis(age)).contains(&now.since(&newest.taken)).then_some(newest.reading)
+    }
+
+    /// Commits a reading, and drops what is over the limits. Returns its id.
+    pub fn keep(&mut self, new: &Kept) -> Option<i64> {
+        let Settings { keep, backlog, .. } = self.settings;
+        let (id, dropped) = self.work(|db| {
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute(
+                "INSERT INTO reading
+                     (taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    new.taken.wall_ms,
+                    new.taken.boot_ms,
+                    new.taken.boot_id,
+                    new.sensor,
+                    new.reading.temperature_mdegc,
+                    new.reading.humidity_mpercent,
+                    new.attempts
+                ],
+            )?;
+            let id = transaction.last_insert_rowid();
+            transaction.execute(
+                "DELETE FROM reading WHERE id IN (
+                     SELECT id FROM (SELECT id, taken_ms, delivered_ms FROM reading ORDER BY id LIMIT ?1)
+                     WHERE delivered_ms IS NOT NULL AND taken_ms < ?2)",
+                params![EXPIRED_AT_ONCE, new.taken.wall_ms.saturating_sub(millis(keep))],
+            )?;
+            transaction.execute("INSERT INTO backlog VALUES (?1)", [id])?;
+            let over = undelivered(&transaction)?.saturating_sub(backlog);
+            if over > 0 {
+                transaction.execute(
+                    "DELETE FROM reading WHERE id IN (SELECT id FROM backlog ORDER BY id LIMIT ?1)",
+                    [over],
+                )?;
+            }
+            transaction.commit()?;
+            Ok((id, over))
+        })?;
+        if dropped > 0 {
+            log::warn!(
+                "dropped={dropped}: the backlog is full, its oldest readings are lost (limit {backlog})"
+            );
+        }
+        Some(id)
+    }
+
+    /// The oldest undelivered reading after this id.
+    pub fn oldest_after(&mut self, id: i64) -> Option<(i64, Kept)> {
+        self.work(|db| {
+            db.prepare("SELECT * FROM backlog JOIN reading USING (id) WHERE id > ?1 ORDER BY id LIMIT 1")?
+                .query_row([id], |row| Ok((row.get("id")?, kept(row)?)))
+                .optional()
+        })?
+    }
+
+    /// Commits how the deliveries went. Returns how many readings are left to deliver.
+    pub fn settle(&mut self, outcome: &Outcome, now: &Moment) -> Option<u32> {
+        self.work(|db| {
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            for (id, taken_ms) in &outcome.delivered {
+                transaction.execute(
+                    "UPDATE reading SET delivered_ms = ?2, taken_ms = ?3, reason = NULL WHERE id = ?1",
+                    params![id, now.wall_ms, taken_ms],
+                )?;
+                transaction.execute("DELETE FROM backlog WHERE id = ?1", [id])?;
+            }
+            if let Some((id, reason)) = &outcome.failed {
+                transaction.execute("UPDATE reading SET reason = ?2 WHERE id = ?1", params![id, reason])?;
+            }
+            let left = undelivered(&transaction)?;
+            transaction.commit()?;
+            Ok(left)
+        })
+    }
+
+    /// Does something with the database. A file that is damaged, also when it is looked at again, is set aside and
+    /// a new one begun. In any other trouble, the run goes on without a store.
+    fn work<T>(&mut self, mut job: impl FnMut(&mut Connection) -> rusqlite::Result<T>) -> Option<T> {
+        let mut damaged = 0;
+        while !self.given_up {
+            match self.connected().and_then(|db| job(db).map_err(Trouble::from)) {
+                Ok(done) => return Some(done),
+                Err(trouble) => {
+                    self.db = None;
+                    damaged += u32::from(trouble.is_damage());
+                    match damaged {
+                        // What could not be read once may be whole.
+                        1 => {}
+                        2 => self.set_aside(&trouble),
+                        _ => self.give_up(&trouble.to_string()),
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn connected(&mut self) -> Result<&mut Connection, Trouble> {
+        let db = match self.db.take() {
+            Some(db) => db,
+            None => connect(&self.settings.path)?,
+        };
+        Ok(self.db.insert(db))
+    }
+
+    fn set_aside(&mut self, trouble: &Trouble) {
+        match set_aside(&self.settings.path) {
+            Err(error) => {
+                self.give_up(&format!("{trouble}, and it cannot be set aside: {}", describe(&error)));
+            }
+            Ok(aside) => log::warn!(
+                "the store {} cannot be used: {trouble}; it was set aside as {} and a new one begun",
+                self.settings.path.display(),
+                aside.display()
+            ),
+        }
+    }
+
+    fn give_up(&mut self, why: &str) {
+        self.given_up = true;
+        log::warn!(
+            "the store {} cannot be used: {why}; this run goes on without",
+            self.settings.path.display()
+        );
+    }
+}
+
+/// Why a store cannot be used.
+#[derive(Debug)]
+enum Trouble {
+    Sqlite(rusqlite::Error),
+    /// Written by a later version of this program.
+    Newer(i64),
+    /// Another program's database: not ours to touch.
+    Foreign,
+}
+
+impl Trouble {
+    fn is_damage(&self) -> bool {
+        match self {
+            Trouble::Sqlite(error) => {
+                matches!(
+                    error.sqlite_error_code(),
+                    Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+                )
+            }
+            Trouble::Newer(_) => true,
+            Trouble::Foreign => false,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Trouble {
+        Trouble::Sqlite(error)
+    }
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Trouble::Sqlite(error) => error.fmt(f),
+            Trouble::Newer(version) => {
+                write!(f, "its schema {version} is newer than {}, which this version knows", MIGRATIONS.len())
+            }
+            Trouble::Foreign => f.write_str("it is another program's database"),
+        }
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, Trouble> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(BUSY)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    db.execute_batch(&format!(
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
+         PRAGMA wal_autocheckpoint = {WAL_PAGES};"
+    ))?;
+    let version = version(&db)?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if version > known {
+        return Err(Trouble::Newer(version));
+    }
+    if version < known {
+        migrate(&mut db)?;
+    }
+    Ok(db)
+}
+
+fn migrate(db: &mut Connection) -> Result<(), Trouble> {
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version = version(&transaction)?;
+    let tables: u32 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if version == 0 && tables > 0 {
+        return Err(Trouble::Foreign);
+    }
+    for migration in MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX))?;
+    transaction.commit()?;
+    // Stays in the file. A file system that cannot do it keeps the rollback journal, which works as well.
+    db.pragma_update(None, "journal_mode", "wal").map_err(Trouble::from)
+}
+
+fn version(db: &Connection) -> rusqlite::Result<i64> {
+    db.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+fn undelivered(db: &Connection) -> rusqlite::Result<u32> {
+    db.query_row("SELECT count(*) FROM backlog", [], |row| row.get(0))
+}
+
+fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    Ok(Kept {
+        reading: Reading {
+            temperature_mdegc: row.get("temperature_mdegc")?,
+            humidity_mpercent: row.get("humidity_mpercent")?,
+        },
+        taken: Moment {
+            wall_ms: row.get("taken_ms")?,
+            boot_ms: row.get("boot_ms")?,
+            boot_id: row.get("boot_id")?,
+        },
+        sensor: row.get("sensor")?,
+        attempts: row.get("attempts")?,
+    })
+}
+
+/// Renames the file and what belongs to it to a name with the date that is still free.
+fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
+    let date =
+        humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string().replace([':', '-'], "");
+    let names =
+        (0..).map(|n| if n == 0 { format!(".damaged-{date}") } else { format!(".damaged-{date}.{n}") });
+    let aside = names.map(|name| with_suffix(path, &name)).find(|name| !name.exists()).unwrap_or_default();
+    fs::rename(path, &aside)?;
+    for part in ["-wal", "-shm"] {
+        // Absent after a checkpoint.
+        let _ = fs::rename(with_suffix(path, part), with_suffix(&aside, part));
+    }
+    Ok(aside)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

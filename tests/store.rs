@@ -1,0 +1,439 @@
+//! What is kept: order and times of the backlog, limits, trouble with the file, and one run at a time.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::{Signal, kill};
+use rusqlite::Connection;
+
+mod common;
+use common::{Bench, Outcome, pid_of};
+
+const DELIVERED: &str = "temperature=20.6 humidity=24.4 device=htu21 attempts=1 delivered=1 backlog=";
+
+fn database(bench: &Bench) -> Connection {
+    Connection::open(bench.store()).unwrap()
+}
+
+fn count(db: &Connection, rows: &str) -> i64 {
+    db.query_row(&format!("SELECT count(*) FROM {rows}"), [], |row| row.get(0)).unwrap()
+}
+
+fn measure(bench: &Bench, temperature_mdegc: i32) {
+    fs::write(bench.path("sys/bus/iio/devices/iio:device0/in_temp_input"), temperature_mdegc.to_string())
+        .unwrap();
+}
+
+/// A bench whose store has these readings in its backlog, oldest first.
+fn with_backlog(temperatures_mdegc: &[i32]) -> Bench {
+    let mut bench = Bench::with_sensor();
+    bench.set("sensor.temperature-jump", "0");
+    bench.env("FOCUS_FAULT", "silent");
+    for temperature_mdegc in temperatures_mdegc {
+        measure(&bench, *temperature_mdegc);
+        assert_eq!(bench.run(&[]).status, 69);
+    }
+    measure(&bench, 20_600);
+    bench.unset_env("FOCUS_FAULT");
+    fs::remove_file(bench.path("record")).unwrap();
+    bench
+}
+
+#[track_caller]
+fn says(outcome: &Outcome, status: i32, lines: &[&str]) {
+    assert_eq!(outcome.status, status, "{outcome:#?}");
+    assert_eq!(outcome.stderr.lines().count(), lines.len(), "{outcome:#?}");
+    for (line, part) in outcome.stderr.lines().zip(lines) {
+        assert!(line.contains(part), "{part:?} is not in {line:?}");
+    }
+}
+
+// ---- keeping and delivering
+
+#[test]
+fn a_reading_is_in_the_store_before_focus_has_it() {
+    let bench = Bench::with_fault("hang");
+    let child = bench.start_until_focus_hangs(&mut bench.command(&[]));
+    let db = database(&bench);
+    assert_eq!(count(&db, "reading JOIN backlog USING (id) WHERE delivered_ms IS NULL"), 1);
+    kill(pid_of(&child), Signal::SIGTERM).unwrap();
+    assert_eq!(bench.finish(child).status, 143);
+    let reason: String = db.query_row("SELECT reason FROM reading", [], |row| row.get(0)).unwrap();
+    assert!(reason.starts_with("focus was ended: this program got SIGTERM"), "{reason}");
+    assert_eq!(count(&db, "backlog"), 1);
+}
+
+#[test]
+fn a_delivered_reading_stays_as_history() {
+    let bench = Bench::with_sensor();
+    bench.run(&[]).delivered();
+    let db = database(&bench);
+    let row = db.query_row(
+        "SELECT sensor, temperature_mdegc, humidity_mpercent, attempts, reason, delivered_ms - taken_ms,
+                boot_ms, boot_id FROM reading",
+        [],
+        |row| {
+            Ok((
+                row.get::<_, String>(0)?,
+                (row.get::<_, i32>(1)?, row.get::<_, i32>(2)?, row.get::<_, u32>(3)?),
+                row.get::<_, Option<String>>(4)?,
+                row.get::<_, i64>(5)?,
+                row.get::<_, i64>(6)?,
+                row.get::<_, String>(7)?,
+            ))
+        },
+    );
+    let (sensor, values, reason, took_ms, boot_ms, boot_id) = row.unwrap();
+    assert_eq!((sensor.as_str(), values, reason), ("htu21", (20_600, 24_400, 1), None));
+    assert!((0..30_000).contains(&took_ms), "{took_ms}");
+    assert!(boot_ms > 0);
+    assert_eq!(boot_id, fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim());
+    assert_eq!(count(&db, "backlog"), 0);
+}
+
+#[test]
+fn this_reading_goes_first_and_then_the_oldest_each_with_its_time() {
+    let bench = with_backlog(&[1_000, 2_000, 3_000]);
+    let server = bench.serve();
+    let db = database(&bench);
+    // As if taken on other days; 2 is of this boot, whose clock was set since.
+    db.execute_batch(
+        "UPDATE reading SET boot_id = 'another boot', taken_ms = 1700000000999 WHERE id = 1;
+         UPDATE reading SET taken_ms = 1999 WHERE id = 2;
+         UPDATE reading SET boot_id = 'another boot', taken_ms = 999 WHERE id = 3;",
+    )
+    .unwrap();
+    let before = now();
+    says(
+        &bench.run(&[]),
+        0,
+        &["temperature=20.6 humidity=24.4 device=htu21 attempts=1 delivered=4 backlog=0"],
+    );
+    assert_eq!(server.arrived(), [20_600, 1_000, 2_000, 3_000]);
+    let times: Vec<Option<i64>> = server.records().iter().map(|record| record.now).collect();
+    assert_eq!((times[0], times[1], times[3]), (None, Some(1_700_000_000), Some(0)));
+    let mended = times[2].unwrap();
+    assert!((before - 30..=now()).contains(&mended), "{mended}");
+    // The history has the mended time too.
+    let kept: i64 = db.query_row("SELECT taken_ms FROM reading WHERE id = 2", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept / 1000, mended);
+}
+
+fn now() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(now.as_secs()).unwrap()
+}
+
+#[test]
+fn the_backlog_waits_from_the_first_that_fails() {
+    let mut bench = with_backlog(&[1_000, 2_000, 3_000]);
+    let server = bench.serve();
+    bench.env("FOCUS_FAULT", "good,good,silent");
+    says(
+        &bench.run(&[]),
+        0,
+        &["delivered=2 backlog=2", "warning: the backlog has to wait: focus exited with 0 but did not say"],
+    );
+    assert_eq!(server.arrived(), [20_600, 1_000]);
+    let db = database(&bench);
+    assert_eq!(count(&db, "reading WHERE reason LIKE 'focus exited with 0 but%' AND id = 2"), 1);
+}
+
+#[test]
+fn while_this_reading_fails_the_backlog_is_not_tried() {
+    let mut bench = with_backlog(&[1_000]);
+    bench.env("FOCUS_FAULT", "silent");
+    let outcome = bench.run(&[]);
+    assert_eq!((outcome.status, outcome.records.len()), (69, 1), "{outcome:#?}");
+    assert!(outcome.error(69).contains(" delivered=0 backlog=2: focus exited with 0"));
+}
+
+#[test]
+fn a_dry_run_keeps_nothing_and_needs_no_lock() {
+    let bench = Bench::with_sensor();
+    assert_eq!(bench.run(&["--dry-run"]).status, 0);
+    assert!(!bench.store_dir().exists());
+}
+
+// ---- limits
+
+#[test]
+fn over_the_limit_the_oldest_are_dropped_and_counted() {
+    let mut bench = with_backlog(&[1_000, 2_000, 3_000]);
+    bench.set("store.backlog", "2");
+    bench.env("FOCUS_FAULT", "silent");
+    says(
+        &bench.run(&[]),
+        69,
+        &[
+            "warning: dropped=2: the backlog is full, its oldest readings are lost (limit 2)",
+            "backlog=2: focus",
+        ],
+    );
+    let db = database(&bench);
+    assert_eq!(count(&db, "reading WHERE temperature_mdegc IN (3000, 20600)"), 2);
+    assert_eq!((count(&db, "reading"), count(&db, "backlog")), (2, 2));
+}
+
+#[test]
+fn delivered_readings_go_when_they_are_old_and_undelivered_ones_stay() {
+    let mut bench = with_backlog(&[1_000]);
+    bench.set("store.keep", "\"1h\"");
+    let day = 86_400_000;
+    let db = database(&bench);
+    db.execute_batch(&format!(
+        "UPDATE reading SET taken_ms = taken_ms - {day}, boot_id = 'another boot';
+         INSERT INTO reading SELECT id + 1, taken_ms, boot_ms, boot_id, sensor, 2000, 0, 1, taken_ms, NULL FROM reading;
+         INSERT INTO reading SELECT id + 2, taken_ms + {day}, boot_ms, boot_id, sensor, 3000, 0, 1, 0, NULL
+             FROM reading WHERE id = 1;"
+    ))
+    .unwrap();
+    bench.env("FOCUS_FAULT", "silent");
+    bench.run(&[]);
+    assert_eq!(count(&db, "reading WHERE temperature_mdegc IN (1000, 3000, 20600)"), 3);
+    assert_eq!(count(&db, "reading"), 3);
+}
+
+// ---- trouble
+
+/// The files beside the store whose name says that they were set aside.
+fn set_aside(bench: &Bench) -> Vec<PathBuf> {
+    let files = fs::read_dir(bench.store_dir()).unwrap().flatten().map(|file| file.path());
+    files.filter(|path| path.to_str().unwrap().contains(".damaged-20")).collect()
+}
+
+#[test]
+fn a_damaged_store_is_set_aside_and_a_new_one_begun() {
+    let whole = {
+        let bench = with_backlog(&[1_000]);
+        let db = database(&bench);
+        db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        drop(db);
+        fs::read(bench.store()).unwrap()
+    };
+    let torn = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at..at + 4096].fill(0x5a);
+        bytes
+    };
+    let newer = {
+        let bench = Bench::with_sensor();
+        bench.run(&[]).delivered();
+        database(&bench).execute_batch("PRAGMA user_version = 2; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        fs::read(bench.store()).unwrap()
+    };
+    let garbage = vec![b'x'; 5000];
+    for (name, bytes, why) in [
+        ("text", b"not a database, but long enough to be looked at".to_vec(), "file is not a database"),
+        ("garbage", garbage, "file is not a database"),
+        ("table torn", torn(4096), "malformed"),
+        ("backlog torn", torn(8192), "malformed"),
+        ("cut", whole[..4096].to_vec(), "malformed"),
+        ("newer", newer, "its schema 2 is newer than 1, which this version knows"),
+    ] {
+        let mut bench = Bench::with_sensor();
+        bench.set("sensor.temperature-jump", "0");
+        fs::create_dir(bench.store_dir()).unwrap();
+        fs::write(bench.store(), &bytes).unwrap();
+        let outcome = bench.run(&[]);
+        says(&outcome, 0, &[why, &format!("{DELIVERED}0")]);
+        assert!(outcome.stderr.contains("it was set aside as "), "{name}: {outcome:#?}");
+        let aside = set_aside(&bench);
+        let kept = aside.iter().find(|path| path.to_str().unwrap().ends_with('Z')).unwrap();
+        assert_eq!(fs::read(kept).unwrap(), bytes, "{name}");
+        assert_eq!(count(&database(&bench), "reading"), 1, "{name}");
+    }
+}
+
+#[test]
+fn what_was_set_aside_before_is_not_overwritten() {
+    let bench = Bench::with_sensor();
+    fs::create_dir(bench.store_dir()).unwrap();
+    for _ in 0..3 {
+        fs::write(bench.store(), "not a database, but long enough to be looked at").unwrap();
+        let _ = fs::remove_file(bench.store_dir().join("readings.db-wal"));
+        assert_eq!(bench.run(&[]).status, 0);
+    }
+    assert_eq!(
+        set_aside(&bench).iter().filter(|path| fs::read(path).unwrap().starts_with(b"not")).count(),
+        3
+    );
+}
+
+/// The reading arrives, and one line says why it is not kept.
+#[track_caller]
+fn goes_on_without(outcome: &Outcome, why: &str) {
+    says(outcome, 0, &[why, &format!("{DELIVERED}unknown")]);
+    assert!(outcome.stderr.contains("; this run goes on without\n"), "{outcome:#?}");
+    assert_eq!(outcome.records.len(), 1);
+}
+
+#[test]
+fn a_store_that_cannot_be_made_stops_nothing() {
+    let bench = Bench::with_sensor();
+    fs::create_dir_all(bench.store()).unwrap();
+    goes_on_without(&bench.run(&[]), "unable to open database file");
+
+    let mut bench = Bench::with_sensor();
+    bench.set("store.path", &format!("{:?}", bench.path("config.toml/readings.db").display().to_string()));
+    goes_on_without(&bench.run(&[]), "unable to open database file");
+}
+
+#[test]
+fn another_programs_database_is_not_touched() {
+    let bench = Bench::with_sensor();
+    fs::create_dir(bench.store_dir()).unwrap();
+    database(&bench).execute_batch("CREATE TABLE mine (x)").unwrap();
+    let before = fs::read(bench.store()).unwrap();
+    goes_on_without(&bench.run(&[]), "it is another program's database");
+    assert_eq!(fs::read(bench.store()).unwrap(), before);
+    assert_eq!(set_aside(&bench), [] as [PathBuf; 0]);
+}
+
+/// The words that start a program with a file system of its own where the store is.
+fn on_tmpfs(bench: &Bench, options: &str) -> Vec<String> {
+    fs::create_dir_all(bench.store_dir()).unwrap();
+    let mut words = Bench::namespace(&[]);
+    let mount = format!("mount -t tmpfs -o {options} tmpfs '{}'; ", bench.store_dir().display());
+    let script = words.iter_mut().find(|word| word.contains("exec")).unwrap();
+    script.insert_str(0, &mount);
+    words
+}
+
+fn run_on_tmpfs(options: &str) -> Outcome {
+    let bench = Bench::with_sensor();
+    let words = on_tmpfs(&bench, options);
+    bench.run_under(&words.iter().map(String::as_str).collect::<Vec<_>>(), &[])
+}
+
+#[test]
+fn a_full_disk_stops_nothing() {
+    // Nothing fits; the header fits; the table but no reading; the reading but not that it arrived.
+    for kib in [4, 12, 24] {
+        let outcome = run_on_tmpfs(&format!("size={kib}k"));
+        assert_eq!(outcome.status, 0, "{outcome:#?}");
+        assert!(outcome.stderr.contains("full") || outcome.stderr.contains("I/O"), "{kib}: {outcome:#?}");
+        assert_eq!(outcome.stderr.lines().count(), 2, "{outcome:#?}");
+        assert!(outcome.stderr.ends_with(&format!("{DELIVERED}unknown\n")), "{outcome:#?}");
+    }
+}
+
+#[test]
+fn a_read_only_file_system_stops_nothing() {
+    goes_on_without(&run_on_tmpfs("ro"), "unable to open database file");
+}
+
+#[test]
+fn a_program_that_writes_holds_a_run_up_for_a_second_at_most() {
+    let bench = Bench::with_sensor();
+    bench.run(&[]).delivered();
+    let other = database(&bench);
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    fs::remove_file(bench.path("record")).unwrap();
+    goes_on_without(&bench.run(&[]), "database is locked");
+}
+
+#[test]
+fn a_program_that_reads_holds_nothing_up() {
+    let bench = Bench::with_sensor();
+    bench.run(&[]).delivered();
+    let other = database(&bench);
+    other.execute_batch("BEGIN").unwrap();
+    assert_eq!(count(&other, "reading"), 1);
+    bench.run(&[]).delivered();
+    assert_eq!(count(&other, "reading"), 1, "it sees what was there when it began");
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(count(&other, "reading"), 2);
+}
+
+// ---- one at a time
+
+#[test]
+fn a_second_run_ends_at_once_and_touches_nothing() {
+    let bench = Bench::with_fault("hang");
+    let first = bench.start_until_focus_hangs(&mut bench.command(&[]));
+    let second = bench.command(&[]).output().unwrap();
+    assert_eq!(second.status.code(), Some(75));
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(
+        said.contains("error: another run is under way: it holds ") && said.contains("readings.db.lock"),
+        "{said}"
+    );
+    assert_eq!((bench.records().len(), count(&database(&bench), "reading")), (1, 1));
+    // A dry run does not wait for it.
+    assert_eq!(bench.command(&["--dry-run"]).status().unwrap().code(), Some(0));
+
+    kill(pid_of(&first), Signal::SIGKILL).unwrap();
+    bench.finish(first);
+    fs::remove_file(bench.path("record")).unwrap();
+    let mut after = bench.command(&[]);
+    says(&bench.outcome(after.env_remove("FOCUS_FAULT")), 0, &["delivered=2 backlog=0"]);
+}
+
+// ---- the jump rule
+
+fn at_20_6() -> Bench {
+    let bench = Bench::with_sensor();
+    bench.run(&[]).delivered();
+    bench
+}
+
+#[test]
+fn a_jump_counts_only_when_the_next_try_agrees() {
+    let bench = at_20_6();
+    measure(&bench, 25_700);
+    bench.run(&["--attempts", "1"]).fails(
+        74,
+        &["jump 1 time", "temperature went from 20.6 to 25.7 C, more than 5", "no two tries agreed"],
+    );
+    let outcome = bench.run(&["--attempts", "2"]);
+    says(&outcome, 0, &["temperature=25.7 humidity=24.4 device=htu21 attempts=2 delivered=1 backlog=0"]);
+}
+
+#[test]
+fn a_jump_of_the_humidity_counts_too() {
+    let bench = at_20_6();
+    fs::write(bench.path("sys/bus/iio/devices/iio:device0/in_humidityrelative_input"), "44500").unwrap();
+    bench.run(&["--attempts", "1"]).fails(74, &["humidity went from 24.4 to 44.5 %RH, more than 20"]);
+}
+
+#[test]
+fn up_to_the_limit_nothing_is_doubted() {
+    let bench = at_20_6();
+    measure(&bench, 25_600);
+    assert_eq!(bench.run(&["--attempts", "1"]).status, 0);
+}
+
+#[test]
+fn a_jump_is_not_looked_for_when_it_is_off_or_the_last_reading_old_or_another_sensors() {
+    let mut bench = at_20_6();
+    bench.set("sensor.temperature-jump", "0.0");
+    measure(&bench, 60_000);
+    assert_eq!(bench.run(&["--attempts", "1"]).status, 0);
+
+    for change in
+        ["boot_ms = boot_ms - 600001", "boot_id = 'x', taken_ms = taken_ms - 600001", "sensor = 'attic'"]
+    {
+        let bench = at_20_6();
+        database(&bench).execute_batch(&format!("UPDATE reading SET {change}")).unwrap();
+        measure(&bench, 60_000);
+        let outcome = bench.run(&["--attempts", "1"]);
+        assert_eq!(outcome.status, 0, "{change}: {outcome:#?}");
+    }
+    for change in ["boot_ms = boot_ms - 500000", "boot_id = 'x', taken_ms = taken_ms - 500000"] {
+        let bench = at_20_6();
+        database(&bench).execute_batch(&format!("UPDATE reading SET {change}")).unwrap();
+        measure(&bench, 60_000);
+        assert_eq!(bench.run(&["--attempts", "1"]).status, 74, "{change}");
+    }
+}
+
+#[test]
+fn the_store_is_where_the_configuration_says() {
+    let mut bench = Bench::with_sensor();
+    let path = bench.path("some/where/else.db");
+    bench.set("store.path", &format!("{:?}", path.display().to_string()));
+    bench.run(&[]).delivered();
+    assert!(path.exists() && Path::new(&format!("{}.lock", path.display())).exists());
+    assert!(!bench.store_dir().exists());
+}
