@@ -19,7 +19,8 @@ overlay = target/overlays/iio-focus-dht22.dtbo
 # label_is_string: a parameter is called label, so __overrides__ has a property of that name.
 DTCFLAGS = -@ -Hepapr -Wno-unit_address_vs_reg -Wno-label_is_string
 
-.PHONY: all program check format lint test msrv check-overlay rig figures demo demo-kernel install uninstall clean
+.PHONY: all program check format lint test msrv check-overlay rig figures soak fuzz demo demo-kernel install \
+	uninstall clean
 
 all: program $(overlay)
 
@@ -39,8 +40,8 @@ need-overlay:
 need-check: need-build
 	@$(CARGO) fmt --version >/dev/null 2>&1 || tests/tools/need.sh rustfmt
 	@$(CARGO) clippy --version >/dev/null 2>&1 || tests/tools/need.sh rust-clippy
-	@tests/tools/need.sh bc bison cpp device-tree-compiler flex i2c-tools iproute2 kmod \
-		linux-source patch python3 python3-dev python3-venv strace time util-linux valgrind xz-utils
+	@tests/tools/need.sh bc bison cpp device-tree-compiler e2fsprogs flex i2c-tools iproute2 kmod linux-source \
+		patch python3 python3-dev python3-venv sqlite3 strace time util-linux valgrind xz-utils
 
 check: format lint test msrv check-overlay rig figures
 	@echo 'check: all passed'
@@ -63,9 +64,22 @@ check-overlay: $(overlay) | need-check
 rig: program $(overlay) | need-check
 	$(CARGO) build --release --locked --examples
 	tests/kernel/check.sh
+	tests/kernel/soak.sh short
 
 figures: program | need-check
 	@tests/tools/figures.sh $(program)
+
+# About an hour.
+soak: program $(overlay) | need-check
+	$(CARGO) build --release --locked --examples
+	tests/kernel/soak.sh
+
+# Twenty minutes each; with cargo-fuzz and a nightly toolchain.
+fuzz:
+	for target in configuration number transcript store; do \
+		$(CARGO) +nightly fuzz run --fuzz-dir tests/fuzz $$target tests/fuzz/corpus/$$target \
+			tests/fuzz/seeds/$$target -- -max_total_time=1200 || exit; \
+	done
 
 demo: program
 	@$(CARGO) build --release --locked --examples

@@ -53,5 +53,5 @@ if [ "$stamp" != "$(cat "$RIG/kernel.stamp" 2>/dev/null)" ]; then
 fi
 
 make -s -f /dev/null -C "$RIG" VPATH="$here/guest" LDFLAGS=-static \
-    CFLAGS='-std=gnu11 -O2 -Wall -Wextra -Werror -D_GNU_SOURCE' dht22 poweroff
+    CFLAGS='-std=gnu11 -O2 -Wall -Wextra -Werror -D_GNU_SOURCE' dht22 poweroff seed timer
 dtc -q -@ -I dts -O dtb -o "$RIG/board.dtb" "$here/board.dts"

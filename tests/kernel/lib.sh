@@ -13,6 +13,9 @@ focus_timeout=15s
 server_port=6600
 launcher=               # command that starts the program
 keep_store=             # set: the run finds the store of the one before
+store=/run/readings.db
+temperature_jump=0.0
+humidity_jump=0.0
 
 good='t=234 h=456'      # an answer, and what becomes of it
 good_is='23.4 45.6'
@@ -37,14 +40,22 @@ let_cache_expire() {
     sleep 2.1
 }
 
+# The same for long times: a sensor that looks at its line all the while takes a second of ours for ten minutes.
+pass_time() { # SECONDS
+    sensors=$(grep -lx dht22 /proc/[0-9]*/comm | tr -dc '0-9\n')
+    kill -STOP $sensors
+    sleep "$1"
+    kill -CONT $sensors
+}
+
 start() { # [ARGUMENT...]
-    rm -f /run/focus ${keep_store:-/run/readings.db*}
+    rm -f /run/focus ${keep_store:-$store*}
     : >/run/server
     : >/run/syslog
     printf '%s\n' >/run/iio-focus.toml \
         '[sensor]' \
-        'temperature-jump = 0.0' \
-        'humidity-jump = 0.0' \
+        "temperature-jump = $temperature_jump" \
+        "humidity-jump = $humidity_jump" \
         '[focus]' \
         "program = '$STAND_IN/focus-stand-in'" \
         'license = "x0000-rig-0000"' \
@@ -54,7 +65,7 @@ start() { # [ARGUMENT...]
         'category = "sensor"' \
         "timeout = '$focus_timeout'" \
         '[store]' \
-        'path = "/run/readings.db"'
+        "path = '$store'"
     read_bus
     answers_before=$answers
     read_clock
@@ -103,6 +114,27 @@ sends_nothing() {
     [ ! -s /run/server ] || fail "the server got something"
 }
 
+# The server got these readings, in this order. Those of earlier runs came with their time, which is given
+# as the wall clock in the second before they were taken.
+delivers() { # 'TEMPERATURE HUMIDITY [TIME]'...
+    exec 3</run/server
+    for expected; do
+        read -r t h time <<.
+$expected
+.
+        read -r record <&3 || fail "the server did not get $expected"
+        case $record in
+            *"\"stdin\":\"{\\\"temperature\\\":$t,\\\"humidity\\\":$h}\\n\""*) ;;
+            *) fail "the server got $record, expected $expected" ;;
+        esac
+        case $record in
+            *"\"now\":${time:-null},"* | *"\"now\":$((time + 1)),"*) ;;
+            *) fail "a wrong time with $record, expected $expected" ;;
+        esac
+    done
+    ! read -r record <&3 || fail "the server also got $record"
+}
+
 # The log has one line, this one, at info.
 logs() { # TEXT
     logged 30
@@ -118,6 +150,16 @@ logs_error() { # TEXT...
             *) fail "not in the error logged: $text" ;;
         esac
     done
+}
+
+# The log has a line at this priority with all of these in it.
+mentions() { # PRIORITY TEXT...
+    lines=$(grep -F "<$1>" /run/syslog) || fail "nothing at priority $1 in the log"
+    shift
+    for text; do
+        lines=$(printf '%s\n' "$lines" | grep -F -e "$text") || fail "not in the log: $text"
+    done
+    [ "$(printf '%s\n' "$lines" | wc -l)" -eq 1 ] || fail "more than once in the log: $*"
 }
 
 logged() { # PRIORITY
@@ -196,6 +238,10 @@ read_clock() {
         read -r _ _ now_ns _
     } </proc/timer_list
     now_ms=$((now_ns / 1000000))
+}
+
+wall_clock() {
+    date +%s
 }
 
 fail() { # REASON

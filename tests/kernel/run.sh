@@ -8,6 +8,10 @@
 #                                         applied; "none" for not at all
 #     # sensors: 4,17                     GPIO lines with a DHT22 on them
 #     # kernel: clocksource=jiffies         for the kernel's command line
+#
+# For the soak: SHARE is a folder of ours that the guest can write to, on its /run/share; DISK a file that is
+# its /dev/ubda; START the time it is booted at, in seconds since the epoch; POWER_CUT after how many
+# writes to the disk the power goes off.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -46,7 +50,8 @@ boot() {
     TMPDIR=$work ${CPU:+taskset -c "$CPU"} timeout --foreground -k 5 "$limit" \
         "$RIG/uml" mem=64M uml_dir="$work/" dtb="$work/board.dtb" \
         root=hostfs rootfstype=hostfs rootflags=/ ro init="$here/guest/init" \
-        con=null con0=null,fd:1 time-travel=inf-cpu time-travel-start=1700000000000000000 quiet \
+        con=null con0=null,fd:1 time-travel=inf-cpu time-travel-start="${START:-1700000000}000000000" quiet \
+        ${DISK:+ubd0="$DISK"} ${POWER_CUT:+power_cut="$POWER_CUT"} ${SHARE:+SHARE="$SHARE"} \
         RIG="$RIG" CASE="$case" SENSORS="$(header sensors 4)" \
         PROGRAM="$PROGRAM" STAND_IN="$STAND_IN" $(header kernel '') </dev/null
 }

@@ -1,6 +1,7 @@
 # Two runs at a time: the second one ends at once.
 . "${0%/*}/../lib.sh"
 
+keep_store=yes         # with its lock
 sensor silent "$good"
 start
 first=$pid

@@ -88,7 +88,7 @@ static bool driven_by_host(void)
 static void next_line(char *text, int size)
 {
 	static ino_t inode;
-	static int number;
+	static long next, last;
 	struct stat st;
 	FILE *file = fopen(frames, "r");
 
@@ -97,11 +97,17 @@ static void next_line(char *text, int size)
 		return;
 	if (fstat(fileno(file), &st) == 0 && st.st_ino != inode) {
 		inode = st.st_ino;
-		number = 0;
+		next = last = 0;
 	}
-	number++;
-	for (int i = 0; i < number && fgets(text, size, file); i++)
-		;
+	fseek(file, next, SEEK_SET);
+	if (fgets(text, size, file)) {
+		last = next;
+		next = ftell(file);
+	} else {
+		fseek(file, last, SEEK_SET);
+		if (!fgets(text, size, file))
+			*text = 0;
+	}
 	text[strcspn(text, "\n")] = 0;
 	fclose(file);
 }

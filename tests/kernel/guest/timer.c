@@ -1,0 +1,234 @@
+// timer SENSOR EVENTS PROGRAM [ARGUMENT...]: starts the program every minute, as a systemd timer would, until
+// the power goes off.
+//
+// EVENTS is a file with what else happens, each line a time in seconds since boot and one of
+//
+//   up           the server is started: $LISTENER on port 6600
+//   down         it is killed
+//   clock N      the wall clock is set, to N seconds since the epoch
+//   off          the power goes off, with all that is not on the disk
+//
+// What happens is written to standard output, with the time since boot in front: each start and end of a run,
+// and the lines that sensor, server and program write to standard input. The process SENSOR is stopped
+// while no run needs it, which makes virtual time pass ten times as fast. UNSYNCED, when set, is
+// a file that gets a line for each run, without fsync(2).
+//
+// "retry-at-once" in place of a program is a reader that does what comes to mind first.
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/reboot.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND 1000000000LL
+#define NEVER INT64_MAX
+
+enum { TRIES = 10 };
+
+// A late answer may still be under way when a run ends.
+#define SENSOR_REST (SECOND / 5)
+
+static FILE *events;
+static int64_t event_at;
+static char event[64];
+static pid_t server;
+
+static sigset_t unblocked;      // SIGCHLD comes only where it is waited for
+
+static int64_t now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return t.tv_sec * SECOND + t.tv_nsec;
+}
+
+static void wake(int signal)
+{
+	(void)signal;
+}
+
+static void report(const char *text, size_t length)
+{
+	char line[8192];
+	int64_t t = now();
+	int n = snprintf(line, sizeof line, "@%lld.%06lld %.*s\n", (long long)(t / SECOND),
+			 (long long)(t % SECOND / 1000), (int)length, text);
+
+	// One call for one line, so that the kernel's messages do not come between.
+	if (write(STDOUT_FILENO, line, n) != n)
+		exit(1);
+}
+
+static void reportf(const char *format, int number, int status)
+{
+	char text[64];
+	report(text, snprintf(text, sizeof text, format, number, status));
+}
+
+static void report_input(void)
+{
+	static char text[65536];
+	static size_t have;
+	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+
+	if (poll(&input, 1, 0) <= 0)
+		return;
+	have += read(STDIN_FILENO, text + have, sizeof text - have);
+	for (char *end; (end = memchr(text, '\n', have)); ) {
+		report(text, end - text);
+		have -= end + 1 - text;
+		memmove(text, end + 1, have);
+	}
+}
+
+static pid_t start(char **argv)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		sigprocmask(SIG_SETMASK, &unblocked, NULL);
+		int in = open("/run/timer", O_WRONLY | O_CLOEXEC), null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		dup2(null, 0);
+		dup2(in, 1);
+		dup2(in, 2);
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	return pid;
+}
+
+static void next_event(void)
+{
+	double at;
+
+	event_at = NEVER;
+	if (fscanf(events, "%lf %63[^\n]", &at, event) == 2)
+		event_at = at * SECOND;
+}
+
+static void happen(void)
+{
+	char *listener[] = { getenv("LISTENER"), "--tcp", "127.0.0.1:6600", "--tcp-log", "/run/timer",
+			     "--port-file", "/run/port", NULL };
+	struct timespec t = { 0 };
+
+	report(event, strlen(event));
+	if (!strcmp(event, "up")) {
+		server = start(listener);
+	} else if (!strcmp(event, "down")) {
+		if (server)
+			kill(server, SIGKILL);
+	} else if (sscanf(event, "clock %ld", &t.tv_sec) == 1) {
+		clock_settime(CLOCK_REALTIME, &t);
+	} else {
+		reboot(RB_POWER_OFF);
+	}
+	next_event();
+}
+
+static long read_value(const char *attribute)
+{
+	char path[128], text[32] = "";
+	int file, n;
+
+	snprintf(path, sizeof path, "/sys/bus/iio/devices/iio:device0/%s", attribute);
+	file = open(path, O_RDONLY);
+	n = read(file, text, sizeof text - 1);
+	close(file);
+	return n > 0 ? atol(text) : -1;
+}
+
+// The first pair that can be read, and no pause before the next try.
+static int retry_at_once(void)
+{
+	char text[64];
+
+	for (int i = 0; i < TRIES; i++) {
+		long t = read_value("in_temp_input"), h = t == -1 ? -1 : read_value("in_humidityrelative_input");
+
+		if (t == -1 || h == -1)
+			continue;
+		report_input();
+		report(text, snprintf(text, sizeof text, "sends %ld %ld", t, h));
+		return 0;
+	}
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	pid_t sensor, run = 0;
+	int runs = 0, status, unsynced = -1;
+	int64_t next_run, sensor_until = 0;
+
+	if (argc < 4)
+		return 2;
+	sensor = atoi(argv[1]);
+	events = fopen(argv[2], "re");
+	if (!events)
+		return 1;
+	if (getenv("UNSYNCED"))
+		unsynced = open(getenv("UNSYNCED"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	signal(SIGCHLD, wake);
+	sigset_t child;
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, &unblocked);
+	next_event();
+	next_run = now() + SECOND;
+	kill(sensor, SIGSTOP);
+
+	for (;;) {
+		pid_t ended;
+
+		while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
+			if (ended != run)
+				continue;
+			report_input();
+			reportf("end %d %d", runs, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+			dprintf(unsynced, "%d\n", runs);
+			run = 0;
+			sensor_until = now() + SENSOR_REST;
+		}
+		if (now() >= event_at)
+			happen();
+		if (!run && sensor_until && now() >= sensor_until) {
+			kill(sensor, SIGSTOP);
+			sensor_until = 0;
+		}
+		if (now() >= next_run) {
+			next_run += 60 * SECOND;
+			runs++;
+			reportf(run ? "skip %d" : "start %d", runs, 0);
+			if (run)
+				continue;
+			kill(sensor, SIGCONT);
+			sensor_until = NEVER;
+			if (!strcmp(argv[3], "retry-at-once")) {
+				status = retry_at_once();
+				report_input();
+				reportf("end %d %d", runs, status);
+				sensor_until = now() + SENSOR_REST;
+			} else {
+				run = start(argv + 3);
+			}
+		}
+
+		int64_t until = next_run < event_at ? next_run : event_at;
+		if (!run && sensor_until && sensor_until < until)
+			until = sensor_until;
+		int64_t wait = until - now();
+		if (wait < 0)
+			wait = 0;
+		struct timespec timeout = { wait / SECOND, wait % SECOND };
+		struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+		ppoll(&input, 1, &timeout, &unblocked);
+		report_input();
+	}
+}

@@ -1,0 +1,14 @@
+#!/bin/sh
+# soak.sh [short]: a week, a hundred power cuts and ten thousand noisy runs on the rig, or some of each.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+export RIG="${RIG:-$root/target/rig}"
+
+if [ "$(uname -m)" != x86_64 ]; then
+    echo "soak: left out, since User Mode Linux runs only on x86_64, and this is $(uname -m)"
+    exit 0
+fi
+"$root/tests/tools/need.sh" e2fsprogs
+"$here/build.sh"
+"$here/soak.py" "$RIG/soak" "$@"
