@@ -100,6 +100,10 @@ static pid_t start(char **argv)
 		execv(argv[0], argv);
 		_exit(127);
 	}
+	if (pid < 0) {
+		report("no fork", 7);
+		exit(1);
+	}
 	return pid;
 }
 
@@ -192,7 +196,8 @@ int main(int argc, char **argv)
 				continue;
 			report_input();
 			reportf("end %d %d", runs, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-			dprintf(unsynced, "%d\n", runs);
+			if (unsynced >= 0)
+				dprintf(unsynced, "%d\n", runs);
 			run = 0;
 			sensor_until = now() + SENSOR_REST;
 		}
