@@ -74,11 +74,20 @@ soak: program $(overlay) | need-check
 	$(CARGO) build --release --locked --examples
 	tests/kernel/soak.sh
 
-# Twenty minutes each; with cargo-fuzz and a nightly toolchain.
-fuzz:
-	for target in configuration number transcript store; do \
-		$(CARGO) +nightly fuzz run --fuzz-dir tests/fuzz $$target tests/fuzz/corpus/$$target \
-			tests/fuzz/seeds/$$target -- -max_total_time=1200 || exit; \
+# Needs a nightly Rust and `cargo install cargo-fuzz`. SQLite reports its comparisons, which guides the store's target.
+# What is found goes to target/fuzz.
+FUZZ_SECONDS ?= 1200
+fuzz: | need-build
+	@for target in configuration number transcript store; do \
+		mkdir -p target/fuzz/corpus/$$target; flags=; \
+		case $$target in \
+		configuration) flags=-dict=tests/fuzz/configuration.dict ;; \
+		store) flags='-use_value_profile=1 -max_len=16384' ;; \
+		esac; \
+		CFLAGS=-fsanitize-coverage=trace-cmp $(CARGO) +nightly fuzz run --fuzz-dir tests/fuzz \
+			--target-dir target/fuzz/build --sanitizer none $$target target/fuzz/corpus/$$target \
+			tests/fuzz/corpus/$$target tests/fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) \
+			-timeout=10 -artifact_prefix=target/fuzz/$$target- $$flags || exit; \
 	done
 
 demo: program

@@ -292,12 +292,19 @@ enum Trouble {
 impl Trouble {
     fn is_damage(&self) -> bool {
         match self {
-            Trouble::Sqlite(error) => {
-                matches!(
-                    error.sqlite_error_code(),
-                    Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-                )
-            }
+            // Tables, columns or values that this program did not make so.
+            Trouble::Sqlite(
+                rusqlite::Error::SqlInputError { .. }
+                | rusqlite::Error::InvalidColumnName(_)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::FromSqlConversionFailure(..),
+            ) => true,
+            // Unknown is SQLITE_ERROR: what is asked for is not there.
+            Trouble::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown)
+            ),
             Trouble::Newer(_) => true,
             Trouble::Foreign => false,
         }
@@ -332,6 +339,9 @@ fn connect(path: &Path) -> Result<Connection, Trouble> {
         "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
          PRAGMA wal_autocheckpoint = {WAL_PAGES};"
     ))?;
+    if !is_ours_or_new(&db)? {
+        return Err(Trouble::Foreign);
+    }
     let version = version(&db)?;
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     if version > known {
@@ -346,10 +356,6 @@ fn connect(path: &Path) -> Result<Connection, Trouble> {
 fn migrate(db: &mut Connection) -> Result<(), Trouble> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version = version(&transaction)?;
-    let tables: u32 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if version == 0 && tables > 0 {
-        return Err(Trouble::Foreign);
-    }
     for migration in MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)) {
         transaction.execute_batch(migration)?;
     }
@@ -358,6 +364,12 @@ fn migrate(db: &mut Connection) -> Result<(), Trouble> {
     transaction.commit()?;
     // Stays in the file. A file system that cannot do it keeps the rollback journal, which works as well.
     db.pragma_update(None, "journal_mode", "wal").map_err(Trouble::from)
+}
+
+fn is_ours_or_new(db: &Connection) -> rusqlite::Result<bool> {
+    let owner: i32 = db.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let empty = || db.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0));
+    if owner == APPLICATION_ID { Ok(true) } else { empty() }
 }
 
 fn version(db: &Connection) -> rusqlite::Result<i64> {

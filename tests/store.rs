@@ -283,11 +283,32 @@ fn a_store_that_cannot_be_made_stops_nothing() {
 fn another_programs_database_is_not_touched() {
     let bench = Bench::with_sensor();
     fs::create_dir(bench.store_dir()).unwrap();
-    database(&bench).execute_batch("CREATE TABLE mine (x)").unwrap();
-    let before = fs::read(bench.store()).unwrap();
-    goes_on_without(&bench.run(&[]), "it is another program's database");
-    assert_eq!(fs::read(bench.store()).unwrap(), before);
-    assert_eq!(set_aside(&bench), [] as [PathBuf; 0]);
+    for version in [0, 1, 7] {
+        database(&bench)
+            .execute_batch(&format!("CREATE TABLE mine_{version} (x); PRAGMA user_version = {version}"))
+            .unwrap();
+        let before = fs::read(bench.store()).unwrap();
+        goes_on_without(&bench.run(&[]), "it is another program's database");
+        assert_eq!(fs::read(bench.store()).unwrap(), before);
+        assert_eq!(set_aside(&bench), [] as [PathBuf; 0]);
+        fs::remove_file(bench.path("record")).unwrap();
+    }
+}
+
+#[test]
+fn tables_and_values_that_are_not_ours_are_damage_too() {
+    for change in [
+        "DROP TABLE backlog",
+        "ALTER TABLE reading RENAME COLUMN sensor TO probe",
+        "UPDATE reading SET temperature_mdegc = 1099511627776",
+    ] {
+        let bench = Bench::with_sensor();
+        bench.run(&[]).delivered();
+        fs::remove_file(bench.path("record")).unwrap();
+        database(&bench).execute_batch(change).unwrap();
+        let outcome = bench.run(&[]);
+        says(&outcome, 0, &["it was set aside as ", &format!("{DELIVERED}0")]);
+    }
 }
 
 /// The words that start a program with a file system of its own where the store is.
