@@ -4,6 +4,7 @@
 //! its output, each log line is one line, and no process of it is left.
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsStr;
@@ -59,6 +60,8 @@ pub(crate) struct Bench {
     /// Section, key, and the value as TOML writes it.
     settings: BTreeMap<(String, String), String>,
     env: BTreeMap<String, String>,
+    /// A run was killed. It reaped nobody: its focus, killed with it, is this process's to reap, sooner or later.
+    reaps: Cell<bool>,
 }
 
 impl Bench {
@@ -74,7 +77,14 @@ impl Bench {
         fs::create_dir(dir.path().join("bin")).unwrap();
         let focus = dir.path().join(format!("bin/focus-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
         symlink(stand_in(), &focus).unwrap();
-        let mut bench = Bench { dir, server, focus, settings: BTreeMap::new(), env: BTreeMap::new() };
+        let mut bench = Bench {
+            dir,
+            server,
+            focus,
+            settings: BTreeMap::new(),
+            env: BTreeMap::new(),
+            reaps: Cell::new(false),
+        };
         bench.set("sensor.retry-delay", "\"0s\"");
         bench.set("focus.program", &format!("{:?}", bench.focus.display().to_string()));
         bench.set("focus.license", &format!("{LICENSE:?}"));
@@ -298,12 +308,7 @@ impl Bench {
         assert!(!watchdog.join().unwrap(), "still running after {PATIENCE:?}: {stderr}");
         let status = status.code().or(status.signal().map(|signal| 1000 + signal)).unwrap();
         if status == 1000 + Signal::SIGKILL as i32 {
-            // Who is killed reaps nobody: its focus was killed with it and is this process's to reap.
-            within(Duration::from_secs(3), "focus died with its parent", || {
-                let left = self.leftovers();
-                left.iter().for_each(|pid| _ = waitpid(Pid::from_raw(*pid), Some(WaitPidFlag::WNOHANG)));
-                left.is_empty()
-            });
+            self.reaps.set(true);
         }
         let outcome = Outcome { status, stdout, stderr, took: started.elapsed(), records: self.records() };
         outcome.check();
@@ -334,6 +339,11 @@ impl Bench {
         // What was sent SIGKILL is gone soon, but not at once.
         let until = Instant::now() + Duration::from_secs(3);
         while !self.leftovers().is_empty() {
+            if self.reaps.get() {
+                for pid in self.leftovers() {
+                    let _ = waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG));
+                }
+            }
             if Instant::now() > until {
                 let stat = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
                 panic!("left of the run: {:?}", self.leftovers().iter().map(stat).collect::<Vec<_>>());
