@@ -64,7 +64,7 @@ check-overlay: $(overlay) | need-check
 rig: program $(overlay) | need-check
 	$(CARGO) build --release --locked --examples
 	tests/kernel/check.sh
-	tests/kernel/soak.sh short
+	tests/kernel/soak.sh --short
 
 figures: program | need-check
 	@tests/tools/figures.sh $(program)

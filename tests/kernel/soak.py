@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Long times on the rig, in virtual time: what the simulated sensor played is compared with what arrived.
 
-    soak.py WORK [short] [PART...]
-
     week    a run a minute, half of the frames bad, and the server down for two days
     power   a day with a hundred power cuts; the store is on ext4, on a disk that keeps what was written to it
     noise   ten thousand runs with a new store now and then, and what a reader that retries at once makes of
@@ -11,6 +9,7 @@
 Everything is drawn from SEED, so a failure can be repeated. All that was seen of each boot stays in WORK.
 """
 
+import argparse
 import collections
 import concurrent.futures
 import json
@@ -28,6 +27,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 SEED = int(os.environ.get("SEED", "1"))
 EPOCH = 1_700_000_000
+PARTS = ("week", "power", "noise")
 MINUTE, DAY = 60, 86_400
 
 # To the disk, of the program and ext4, on average.
@@ -433,9 +433,14 @@ def report_noise(boots, naive_boots):
 
 
 def main():
-    work, options = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:]
-    short = "short" in options
-    parts = [part for part in options if part != "short"] or ["week", "power", "noise"]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=pathlib.Path, help="a folder that is made anew")
+    parser.add_argument("--short", action="store_true", help="a few hours, cuts and runs of each part")
+    parser.add_argument("parts", nargs="*", metavar="part", help="week, power or noise; all if none is named")
+    options = parser.parse_args()
+    work, short, parts = options.work.resolve(), options.short, options.parts or list(PARTS)
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     processors = queue.Queue()

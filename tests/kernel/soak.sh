@@ -1,5 +1,5 @@
 #!/bin/sh
-# soak.sh [short]: a week, a hundred power cuts and ten thousand noisy runs on the rig, or some of each.
+# soak.sh [--short] [PART...]: a week, a hundred power cuts and ten thousand noisy runs on the rig, or some of each.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
