@@ -75,6 +75,33 @@ pub struct Args {
 pub enum Command {
     /// `iio-focus list`
     List(List),
+    /// `iio-focus doctor`
+    Doctor(Doctor),
+    /// `iio-focus status`
+    Status(Status),
+    /// `iio-focus chart`
+    Chart(Chart),
+    /// `iio-focus export`
+    Export(Export),
+}
+
+impl Args {
+    /// An option may stand before the name of a command that has it, or behind: that one counts.
+    fn take_from_command(&mut self) {
+        let (config, device, sysfs) = match &mut self.command {
+            None => return,
+            Some(Command::List(list)) => (None, None, list.sysfs.take()),
+            Some(Command::Doctor(doctor)) => {
+                (doctor.config.take(), doctor.device.take(), doctor.sysfs.take())
+            }
+            Some(Command::Status(status)) => (status.config.take(), None, None),
+            Some(Command::Chart(chart)) => (chart.config.take(), chart.device.take(), None),
+            Some(Command::Export(export)) => (export.config.take(), export.device.take(), None),
+        };
+        self.config = config.or(self.config.take());
+        self.device = device.or(self.device.take());
+        self.sysfs = sysfs.or(self.sysfs.take());
+    }
 }
 
 /// List the usable sensors, one per line: id, IIO name, label.
@@ -90,13 +117,135 @@ pub struct List {
     pub json: bool,
 }
 
+/// Check overlay, driver, sensor, focus, configuration, store and timer, and say how to mend each.
+#[derive(Debug, FromArgs)]
+#[argh(
+    subcommand,
+    name = "doctor",
+    help_triggers("-h", "--help"),
+    error_code(0, "nothing is wrong"),
+    error_code(1, "something is wrong, and it says what to do")
+)]
+pub struct Doctor {
+    /// configuration, as for a reading
+    #[argh(option, arg_name = "file")]
+    pub config: Option<String>,
+
+    /// which sensor to try, as for a reading
+    #[argh(option, arg_name = "name")]
+    pub device: Option<String>,
+
+    /// where sysfs is mounted (default: /sys)
+    #[argh(option, arg_name = "dir")]
+    pub sysfs: Option<String>,
+
+    /// where to look for all other files of the system (default: /)
+    #[argh(option, arg_name = "dir")]
+    pub root: Option<String>,
+
+    /// print JSON, for programs
+    #[argh(switch)]
+    pub json: bool,
+}
+
+/// What the last runs did.
+#[derive(Debug, FromArgs)]
+#[argh(
+    subcommand,
+    name = "status",
+    help_triggers("-h", "--help"),
+    error_code(0, "readings are taken and arrive"),
+    error_code(1, "the last reading is too old, or the last run failed")
+)]
+pub struct Status {
+    /// configuration, as for a reading
+    #[argh(option, arg_name = "file")]
+    pub config: Option<String>,
+
+    /// the last reading may be this old (default: 5m)
+    #[argh(option, arg_name = "d")]
+    pub max_age: Option<String>,
+
+    /// print JSON, for programs
+    #[argh(switch)]
+    pub json: bool,
+
+    /// print metrics for node_exporter's textfile collector
+    #[argh(switch)]
+    pub prometheus: bool,
+}
+
+/// The stored readings as a picture, in the terminal or as SVG.
+#[derive(Debug, FromArgs)]
+#[argh(
+    subcommand,
+    name = "chart",
+    help_triggers("-h", "--help"),
+    note = "A time is a duration before now (24h), a date (2026-11-01) or a date and time in RFC 3339."
+)]
+pub struct Chart {
+    /// configuration, as for a reading
+    #[argh(option, arg_name = "file")]
+    pub config: Option<String>,
+
+    /// only readings of this sensor, as the log names it (default: all)
+    #[argh(option, arg_name = "name")]
+    pub device: Option<String>,
+
+    /// from then on (default: 24h)
+    #[argh(option, arg_name = "time")]
+    pub since: Option<String>,
+
+    /// up to then (default: now)
+    #[argh(option, arg_name = "time")]
+    pub until: Option<String>,
+
+    /// write an SVG picture to this file instead
+    #[argh(option, arg_name = "file")]
+    pub svg: Option<String>,
+
+    /// use nothing but ASCII in the terminal
+    #[argh(switch)]
+    pub ascii: bool,
+}
+
+/// The stored readings as CSV or JSON lines.
+#[derive(Debug, FromArgs)]
+#[argh(
+    subcommand,
+    name = "export",
+    help_triggers("-h", "--help"),
+    note = "A time is a duration before now (24h), a date (2026-11-01) or a date and time in RFC 3339."
+)]
+pub struct Export {
+    /// configuration, as for a reading
+    #[argh(option, arg_name = "file")]
+    pub config: Option<String>,
+
+    /// only readings of this sensor, as the log names it (default: all)
+    #[argh(option, arg_name = "name")]
+    pub device: Option<String>,
+
+    /// from then on (default: the oldest)
+    #[argh(option, arg_name = "time")]
+    pub since: Option<String>,
+
+    /// up to then (default: now)
+    #[argh(option, arg_name = "time")]
+    pub until: Option<String>,
+
+    /// print JSON lines instead of CSV
+    #[argh(switch)]
+    pub json: bool,
+}
+
 /// What the command line asks for.
 #[derive(Debug)]
 pub enum Parsed {
     /// A text to print: help or version.
     Text(String),
     /// A job.
-    Args(Args),
+    Args(Box<Args>),
 }
 
 /// Reads the command line; the first word is the program's name.
@@ -122,7 +271,10 @@ pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Parsed, Error> {
         Ok(args) if args.version => {
             Ok(Parsed::Text(concat!("iio-focus ", env!("CARGO_PKG_VERSION"), "\n").to_owned()))
         }
-        Ok(args) => Ok(Parsed::Args(args)),
+        Ok(mut args) => {
+            args.take_from_command();
+            Ok(Parsed::Args(Box::new(args)))
+        }
         Err(EarlyExit { output, status: Ok(()) }) => Ok(Parsed::Text(output)),
         Err(EarlyExit { output, status: Err(()) }) => {
             Err(usage(&output.split_whitespace().collect::<Vec<_>>().join(" ")))
@@ -140,7 +292,7 @@ mod tests {
 
     fn args(words: &[&str]) -> Args {
         match parsed(words) {
-            Ok(Parsed::Args(args)) => args,
+            Ok(Parsed::Args(args)) => *args,
             other => panic!("{words:?}: {other:?}"),
         }
     }

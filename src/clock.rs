@@ -14,6 +14,9 @@ use nix::time::{ClockId, clock_gettime};
 /// What asks a run to end.
 const ENDING: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
 
+/// From here on a clock was set. Less is two looks at it, and its slewing.
+pub const CLOCK_SET_MS: u64 = 1000;
+
 /// Time, as far as a run needs it. Tests bring their own.
 pub trait Clock {
     /// Time since boot, suspend included.
@@ -38,6 +41,22 @@ pub struct Moment {
 }
 
 impl Moment {
+    /// This moment.
+    #[must_use]
+    pub fn now() -> Moment {
+        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        Moment::in_boot(boot_id.trim().to_owned())
+    }
+
+    fn in_boot(boot_id: String) -> Moment {
+        let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        Moment {
+            wall_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, ms),
+            boot_ms: ms(since_boot()),
+            boot_id,
+        }
+    }
+
     /// How many ms this moment is after an earlier one: by the boot clock within one boot.
     #[must_use]
     pub fn since(&self, earlier: &Moment) -> i64 {
@@ -51,10 +70,8 @@ impl Moment {
     /// When an earlier moment was, in ms since the epoch, by what the wall clock says now: it may have been set since.
     #[must_use]
     pub fn wall_ms_of(&self, earlier: &Moment) -> i64 {
-        /// Less is two looks at the clock, and its slewing.
-        const SET: u64 = 1000;
         let mended = self.wall_ms.saturating_sub(self.since(earlier));
-        if mended.abs_diff(earlier.wall_ms) < SET { earlier.wall_ms } else { mended }
+        if mended.abs_diff(earlier.wall_ms) < CLOCK_SET_MS { earlier.wall_ms } else { mended }
     }
 
     fn same_boot(&self, other: &Moment) -> bool {
@@ -117,16 +134,7 @@ impl SystemClock {
     /// This moment on both clocks.
     #[must_use]
     pub fn moment(&self) -> Moment {
-        let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-        let boot_id = self.boot_id.get_or_init(|| {
-            let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-            id.trim().to_owned()
-        });
-        Moment {
-            wall_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, ms),
-            boot_ms: ms(self.now()),
-            boot_id: boot_id.clone(),
-        }
+        Moment::in_boot(self.boot_id.get_or_init(|| Moment::now().boot_id).clone())
     }
 
     /// Waits until one of `fds` is ready, a signal came, or `until` (since boot) is there.
@@ -149,8 +157,7 @@ impl AsFd for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Duration {
-        // CLOCK_BOOTTIME is in every kernel since 2.6.39: the call has no way to fail.
-        clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
+        since_boot()
     }
 
     fn pause(&self, time: Duration) -> Result<(), Signal> {
@@ -165,6 +172,11 @@ impl Clock for SystemClock {
             self.wait(&mut vec![PollFd::new(self.as_fd(), PollFlags::POLLIN)], Some(until));
         }
     }
+}
+
+fn since_boot() -> Duration {
+    // CLOCK_BOOTTIME is in every kernel since 2.6.39: the call has no way to fail.
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
 }
 
 #[cfg(test)]

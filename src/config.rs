@@ -50,7 +50,7 @@ pub struct Config {
     pub calibration: Calibration,
     /// How far it may be from the last one without being doubted.
     pub jump: Jump,
-    /// Who gets it; nobody in a dry run.
+    /// Who gets it; nobody in a dry run or a command.
     pub focus: Option<Focus>,
     /// The file that was read, or would have been.
     pub file: PathBuf,
@@ -72,7 +72,11 @@ impl Config {
         let deadline = option::<Span>("--deadline", args.deadline.as_deref())?;
         let attempts = option("--attempts", args.attempts.as_deref())?.or(sensor.attempts);
         let retry_delay = option("--retry-delay", args.retry_delay.as_deref())?.or(sensor.retry_delay);
-        let focus = if args.dry_run { None } else { Some(focus.into_focus(&file, env, &mut warnings)?) };
+        let focus = if args.dry_run || args.command.is_some() {
+            None
+        } else {
+            Some(focus.into_focus(&file, env, &mut warnings)?)
+        };
         Ok(Config {
             sysfs: sysfs(args.sysfs.as_deref()),
             device: args.device.clone().or(sensor.device.map(|Word(name)| name)),
@@ -115,6 +119,14 @@ pub fn sysfs(named: Option<&str>) -> PathBuf {
 /// [`Error::Usage`] for another word.
 pub fn log_destination(named: Option<&str>) -> Result<Destination, Error> {
     Ok(option("--log", named)?.unwrap_or_default())
+}
+
+/// How old the last reading may be for `status`.
+///
+/// # Errors
+/// [`Error::Usage`] if it is no duration.
+pub fn max_age(named: Option<&str>) -> Result<Duration, Error> {
+    Ok(option("--max-age", named)?.map_or(Duration::from_secs(300), |Keep(age)| age))
 }
 
 /// What the file may hold. A key that is not here is an error.
@@ -161,6 +173,7 @@ struct FocusSection {
     tags: BTreeMap<TagName, Word>,
     timeout: Option<Span>,
     confirm: Option<Confirm>,
+    alert_after: Option<AlertAfter>,
 }
 
 #[derive(Default, Deserialize)]
@@ -238,6 +251,7 @@ impl FocusSection {
             tags: self.tags.into_iter().map(|(TagName(name), Word(value))| (name, value)).collect(),
             timeout: self.timeout.map_or(Duration::from_secs(15), |Span(span)| span),
             confirm: self.confirm.unwrap_or(Confirm::Connected),
+            alert_after: self.alert_after.map(|AlertAfter(runs)| runs).filter(|runs| *runs > 0),
         })
     }
 
@@ -543,6 +557,9 @@ struct Pcode(u64);
 struct Port(u16);
 struct Backlog(u32);
 
+/// Runs; 0 is never.
+struct AlertAfter(u32);
+
 /// A wait that may be none.
 struct Pause(Duration);
 
@@ -577,6 +594,8 @@ settings! {
         |value| value.integer(1..=u16::MAX).map(Port);
     Backlog: "a whole number from 1 to 10000000",
         |value| value.integer(1..=10_000_000).map(Backlog);
+    AlertAfter: "a whole number from 0 (never) to 1000",
+        |value| value.integer(0..=1000).map(AlertAfter);
     Pause: "a duration in quotes, from 0s to 10m, such as \"2100ms\"",
         |value| value.duration(Duration::ZERO..=Duration::from_secs(600)).map(Pause);
     Span: "a duration in quotes, from 10ms to 1h, such as \"15s\"",

@@ -13,6 +13,8 @@ use nix::sys::signal::Signal;
 pub enum Exit {
     /// 0: the reading was taken and delivered, or printed.
     Success,
+    /// 1: doctor or status found something wrong, and said what.
+    Trouble,
     /// 64: the command line is wrong.
     Usage,
     /// 66: no sensor, not the one named, or several and none named.
@@ -37,6 +39,7 @@ impl Exit {
     pub fn status(self) -> u8 {
         match self {
             Exit::Success => 0,
+            Exit::Trouble => 1,
             Exit::Usage => 64,
             Exit::NoSensor => 66,
             Exit::NotDelivered => 69,
@@ -68,6 +71,8 @@ pub enum Error {
     NoReading(String, GaveUp),
     /// The reading was taken but not delivered. Holds the line about the reading and the reason.
     NotDelivered(String),
+    /// The store cannot be read.
+    Store(String),
     /// Another run has this lock.
     Busy(PathBuf),
     /// A signal asked the run to end; what was under way then.
@@ -84,7 +89,7 @@ impl Error {
             Error::Usage(_) => Exit::Usage,
             Error::Config(_) => Exit::Config,
             Error::NoSensor(_) => Exit::NoSensor,
-            Error::NoReading(..) | Error::Io(..) => Exit::NoReading,
+            Error::NoReading(..) | Error::Store(_) | Error::Io(..) => Exit::NoReading,
             Error::NotDelivered(_) => Exit::NotDelivered,
             Error::Busy(_) => Exit::Busy,
             Error::Signal(signal, _) => Exit::Signal(*signal),
@@ -95,9 +100,11 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Usage(text) | Error::Config(text) | Error::NoSensor(text) | Error::NotDelivered(text) => {
-                f.write_str(text)
-            }
+            Error::Usage(text)
+            | Error::Config(text)
+            | Error::NoSensor(text)
+            | Error::NotDelivered(text)
+            | Error::Store(text) => f.write_str(text),
             Error::NoReading(device, tries) => write!(f, "no good reading from {device} {tries}"),
             Error::Busy(lock) => write!(f, "another run is under way: it holds {}", lock.display()),
             Error::Signal(signal, under_way) => write!(f, "ended by {signal} {under_way}"),
@@ -205,34 +212,66 @@ impl fmt::Display for Failure {
     }
 }
 
+/// The tries of one run that failed: how often each kind of failure came, the first one first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failures(Vec<(String, u32)>);
+
+impl Failures {
+    /// One more of this name.
+    pub fn add(&mut self, name: String, times: u32) {
+        match self.0.iter_mut().find(|(counted, _)| *counted == name) {
+            Some((_, before)) => *before = before.saturating_add(times),
+            None => self.0.push((name, times)),
+        }
+    }
+
+    /// How many tries failed.
+    #[must_use]
+    pub fn total(&self) -> u32 {
+        self.0.iter().fold(0, |total, (_, times)| total.saturating_add(*times))
+    }
+
+    /// Name and number, in the order they first came.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.0.iter().map(|(name, times)| (name.as_str(), *times))
+    }
+}
+
+impl fmt::Display for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (name, times)) in self.iter().enumerate() {
+            let separator = if i == 0 { "" } else { ", " };
+            write!(f, "{separator}{name} {times} {}", plural(times, "time", "times"))?;
+        }
+        Ok(())
+    }
+}
+
 /// Tries of the sensor, none of them good.
 #[derive(Debug)]
 pub struct GaveUp {
-    /// How many tries were made.
-    pub attempts: u32,
+    /// All tries that were made.
+    pub failures: Failures,
     /// Whether time, not the number of tries, ran out.
     pub out_of_time: bool,
-    /// How often each kind of failure came, the first one first.
-    pub counts: Vec<(String, u32)>,
     /// The last failure.
     pub last: Failure,
 }
 
 impl fmt::Display for GaveUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "in {} {}", self.attempts, plural(self.attempts, "try", "tries"))?;
+        let attempts = self.failures.total();
+        write!(f, "in {attempts} {}", plural(attempts, "try", "tries"))?;
         if self.out_of_time {
             f.write_str(" before the deadline")?;
         }
-        for (i, (name, times)) in self.counts.iter().enumerate() {
-            let separator = if i == 0 { ": " } else { ", " };
-            write!(f, "{separator}{name} {times} {}", plural(*times, "time", "times"))?;
-        }
-        write!(f, " (last: {}); {}", self.last, self.last.advice())
+        write!(f, ": {} (last: {}); {}", self.failures, self.last, self.last.advice())
     }
 }
 
-fn plural(n: u32, one: &'static str, many: &'static str) -> &'static str {
+/// The word for one, or for any other number.
+#[must_use]
+pub fn plural(n: u32, one: &'static str, many: &'static str) -> &'static str {
     if n == 1 { one } else { many }
 }
 
@@ -279,9 +318,8 @@ mod tests {
     #[test]
     fn a_failed_run_is_one_line_with_names_counts_and_advice() {
         let tries = GaveUp {
-            attempts: 10,
+            failures: Failures(vec![("EIO".into(), 9), ("ETIMEDOUT".into(), 1)]),
             out_of_time: false,
-            counts: vec![("EIO".into(), 9), ("ETIMEDOUT".into(), 1)],
             last: io_failure(Errno::ETIMEDOUT),
         };
         assert_eq!(
@@ -296,6 +334,7 @@ mod tests {
     fn every_exit_status_is_the_documented_one() {
         for (exit, status) in [
             (Exit::Success, 0),
+            (Exit::Trouble, 1),
             (Exit::Usage, 64),
             (Exit::NoSensor, 66),
             (Exit::NotDelivered, 69),

@@ -74,6 +74,8 @@ pub struct Focus {
     pub timeout: Duration,
     /// What shows that it delivered.
     pub confirm: Confirm,
+    /// After how many failed runs in a row an alert is raised, if ever.
+    pub alert_after: Option<u32>,
 }
 
 impl Focus {
@@ -89,6 +91,39 @@ impl Focus {
         until: Duration,
         clock: &SystemClock,
     ) -> Result<(), String> {
+        let taken = taken.map(|seconds| ["-now".to_owned(), seconds.to_string()]);
+        let input = format!("{json}\n");
+        let (ending, transcript) = self.run(taken.as_slice().as_flattened(), &input, until, clock)?;
+        verdict(&ending, &transcript, self.confirm)
+    }
+
+    /// Runs focus once to raise an alert (`-alert`, which is in its documentation, but not in the usage text of
+    /// 1.1.5). The level is `info`, `warn` or `fatal`.
+    ///
+    /// # Errors
+    /// Why it cannot have been raised. If focus was connected it counts as raised, however focus ended: one alert
+    /// too few is better than one in each run.
+    pub fn alert(
+        &self,
+        level: &str,
+        title: &str,
+        message: &str,
+        until: Duration,
+        clock: &SystemClock,
+    ) -> Result<(), String> {
+        let alert = ["-alert", "-level", level, "-title", title, "-message", message].map(str::to_owned);
+        let (ending, transcript) = self.run(&alert, "", until, clock)?;
+        if transcript.tells_of_success() { Ok(()) } else { verdict(&ending, &transcript, self.confirm) }
+    }
+
+    /// Runs focus with these arguments behind the usual ones, and this input. All is over at `until`.
+    fn run(
+        &self,
+        more: &[String],
+        input: &str,
+        until: Duration,
+        clock: &SystemClock,
+    ) -> Result<(Ending, Transcript), String> {
         if let Some(signal) = clock.ending() {
             return Err(format!("focus was not started: ended by {signal}"));
         }
@@ -98,13 +133,13 @@ impl Focus {
         if limit.is_zero() {
             return Err("focus was not started: no time was left before the deadline".to_owned());
         }
-        let child = self.spawn(json, taken)?;
+        let child = self.spawn(more, input)?;
         let mut transcript = Transcript::new(&self.license);
         let ending = converse(child, limit, &mut transcript, clock);
-        verdict(&ending, &transcript, self.confirm)
+        Ok((ending, transcript))
     }
 
-    fn arguments(&self, taken: Option<i64>) -> Vec<String> {
+    fn arguments(&self, more: &[String]) -> Vec<String> {
         let mut all = vec![
             "-license".to_owned(),
             self.license.0.clone(),
@@ -124,14 +159,12 @@ impl Focus {
         for (name, value) in &self.tags {
             all.extend([format!("-tag.{name}"), value.clone()]);
         }
-        if let Some(taken) = taken {
-            all.extend(["-now".to_owned(), taken.to_string()]);
-        }
+        all.extend_from_slice(more);
         all
     }
 
-    /// Starts focus in a process group of its own and hands it the line.
-    fn spawn(&self, json: &str, taken: Option<i64>) -> Result<Child, String> {
+    /// Starts focus in a process group of its own and hands it the input.
+    fn spawn(&self, more: &[String], input: &str) -> Result<Child, String> {
         let program = find_program(&self.program, env::var_os("PATH").as_deref())?;
         let cannot_start = |source: &io::Error| {
             let hint = match source.raw_os_error().map(Errno::from_raw) {
@@ -141,11 +174,11 @@ impl Focus {
             };
             format!("cannot start {}: {}{hint}", program.display(), describe(source))
         };
-        let mut child = exec(&program, &self.arguments(taken)).map_err(|source| cannot_start(&source))?;
-        if let Some(mut input) = child.stdin.take() {
+        let mut child = exec(&program, &self.arguments(more)).map_err(|source| cannot_start(&source))?;
+        if let Some(mut stdin) = child.stdin.take() {
             // Far below the pipe's capacity, so this never waits. EPIPE means that focus does not
             // read: what it says and how it ends decides.
-            let _ = input.write_all(format!("{json}\n").as_bytes());
+            let _ = stdin.write_all(input.as_bytes());
         }
         Ok(child)
     }
@@ -591,7 +624,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reading_of_another_moment_says_when_it_was_taken() {
+    fn tags_are_arguments_and_the_licence_is_not_shown() {
         let focus = Focus {
             program: "focus".into(),
             license: License(LICENSE.to_owned()),
@@ -603,10 +636,9 @@ mod tests {
             tags: vec![("room".to_owned(), "kitchen".to_owned())],
             timeout: Duration::from_secs(1),
             confirm: Confirm::Connected,
+            alert_after: None,
         };
-        assert!(!focus.arguments(None).contains(&"-now".to_owned()));
-        let arguments = focus.arguments(Some(1_700_000_000));
-        assert_eq!(arguments[11..], ["-tag.room", "kitchen", "-now", "1700000000"]);
+        assert_eq!(focus.arguments(&[])[11..], ["-tag.room", "kitchen"]);
         assert!(!format!("{focus:?}").contains(LICENSE));
     }
 

@@ -6,6 +6,7 @@ pub mod commands;
 pub mod config;
 pub mod error;
 pub mod focus;
+pub mod history;
 pub mod logger;
 pub mod reading;
 pub mod retry;
@@ -17,12 +18,12 @@ use std::time::Duration;
 
 use clock::{Clock, SystemClock};
 use config::Config;
-use error::{Error, Failure};
+use error::{Error, Exit, Failure, Failures, plural};
 use focus::Focus;
 use reading::Reading;
 use retry::{Policy, Stop};
 use sensor::Sensor;
-use store::{Kept, Lock, Outcome, Store};
+use store::{Alert, Kept, Lock, Miss, Outcome, Store};
 
 /// A reading older than this says nothing about the next one.
 const JUMP_AGE: Duration = Duration::from_secs(600);
@@ -41,34 +42,99 @@ pub fn run(args: &cli::Args) -> Result<(), Error> {
     let Some(focus) = &config.focus else { return dry_run(&config, started, &clock) };
 
     let _lock = Lock::acquire(&config.store.path)?;
-    let sensor = Sensor::find(&config.sysfs, config.device.as_deref())?;
     let mut store = Store::new(&config.store);
-    let last = store.newest(sensor.title(), &clock.moment(), JUMP_AGE);
-    let (reading, attempts) = take(&config, &sensor, last, started, &clock)?;
-    let kept = Kept { reading, taken: clock.moment(), sensor: sensor.title().to_owned(), attempts };
+    let until = started + config.deadline;
+    let kept = match take_from_sensor(&config, &mut store, started, &clock) {
+        Ok(kept) => kept,
+        Err(error) => return Err(missed(error, focus, &mut store, until, &clock)),
+    };
     let id = store.keep(&kept);
-    let outcome = deliver(focus, &kept, id, &mut store, started + config.deadline, &clock);
-    let left = store.settle(&outcome, &clock.moment());
-    report(&kept, outcome, left, &clock)
+    let outcome = deliver(focus, &kept, id, &mut store, until, &clock);
+    let exit = outcome.exit(clock.ending());
+    let failed = outcome.failed.as_ref().map(|(_, reason)| reason.as_str());
+    let alert = alert(focus, exit, failed.unwrap_or_default(), &mut store, until, &clock);
+    let left = store.settle(id, &outcome, exit, alert, &clock.moment());
+    report(&kept, outcome, exit, left)
+}
+
+/// Finds the sensor and takes a reading that can be believed after the last one.
+fn take_from_sensor(
+    config: &Config,
+    store: &mut Store,
+    started: Duration,
+    clock: &SystemClock,
+) -> Result<Kept, Error> {
+    let sensor = Sensor::find(&config.sysfs, config.device.as_deref())?;
+    let last = store.newest(sensor.title(), &clock.moment(), JUMP_AGE);
+    let (reading, failures) = take(config, &sensor, last, started, clock)?;
+    Ok(Kept { reading, taken: clock.moment(), sensor: sensor.title().to_owned(), failures })
+}
+
+/// Keeps it in mind that the sensor gave nothing. What a signal ended, or never began, is no failure of it.
+fn missed(error: Error, focus: &Focus, store: &mut Store, until: Duration, clock: &SystemClock) -> Error {
+    let none = Failures::default();
+    let failures = match &error {
+        Error::NoReading(_, gave_up) => &gave_up.failures,
+        Error::NoSensor(_) => &none,
+        _ => return error,
+    };
+    let (exit, text) = (error.exit(), error.to_string());
+    let alert = alert(focus, exit, &text, store, until, clock);
+    store.miss(&Miss { ended: clock.moment(), failures, exit, error: &text }, alert);
+    error
+}
+
+/// Tells WhaTap once when too many runs in a row failed, and once when it works again.
+fn alert(
+    focus: &Focus,
+    exit: Exit,
+    why: &str,
+    store: &mut Store,
+    until: Duration,
+    clock: &SystemClock,
+) -> Option<Alert> {
+    let after = focus.alert_after?;
+    let streak = store.streak()?;
+    let failed = streak.failed.saturating_add(1);
+    let (alert, level, title, message) = match exit {
+        Exit::Success if streak.alerted => {
+            (Alert::CalledOff, "info", "readings arrive again".to_owned(), "the last run went well")
+        }
+        Exit::NoSensor | Exit::NoReading | Exit::NotDelivered if !streak.alerted && failed >= after => (
+            Alert::Raised,
+            "warn",
+            format!("{failed} {} in a row failed", plural(failed, "run", "runs")),
+            why,
+        ),
+        _ => return None,
+    };
+    match focus.alert(level, &format!("iio-focus: {title}"), message, until, clock) {
+        Ok(()) => Some(alert),
+        Err(reason) => {
+            log::warn!("the alert has to wait: {reason}");
+            None
+        }
+    }
 }
 
 /// Takes one reading and prints it: nothing is kept or delivered.
 fn dry_run(config: &Config, started: Duration, clock: &SystemClock) -> Result<(), Error> {
     let sensor = Sensor::find(&config.sysfs, config.device.as_deref())?;
-    let (reading, attempts) = take(config, &sensor, None, started, clock)?;
+    let (reading, failures) = take(config, &sensor, None, started, clock)?;
     commands::print(&(reading.json() + "\n"))?;
+    let attempts = failures.total() + 1;
     log::info!("{} device={} attempts={attempts} dry-run=1", reading.fields(), sensor.title());
     Ok(())
 }
 
-/// Tries the sensor until a reading can be believed. Returns it, calibrated, and the number of tries.
+/// Tries the sensor until a reading can be believed. Returns it, calibrated, and the tries before it.
 fn take(
     config: &Config,
     sensor: &Sensor,
     last: Option<Reading>,
     started: Duration,
     clock: &SystemClock,
-) -> Result<(Reading, u32), Error> {
+) -> Result<(Reading, Failures), Error> {
     let mut doubted: Option<Reading> = None;
     retry::run(&retry_policy(config, sensor, started)?, clock, || {
         let reading = sensor.read(clock)?;
@@ -105,14 +171,15 @@ fn deliver(
     outcome.delivered.push((id, kept.taken.wall_ms));
     let mut longest = clock.now() - begun;
     let mut after = 0;
-    while let Some((waiting, old)) = store.oldest_after(after).filter(|(waiting, _)| Some(*waiting) != id) {
+    while let Some((waiting, reading, taken)) =
+        store.oldest_after(after).filter(|(waiting, ..)| Some(*waiting) != id)
+    {
         let begun = clock.now();
         if begun + longest + focus::GRACE > until || clock.ending().is_some() {
             break;
         }
-        let taken_ms = clock.moment().wall_ms_of(&old.taken);
-        if let Err(reason) = focus.deliver(&old.reading.json(), Some(taken_ms.div_euclid(1000)), until, clock)
-        {
+        let taken_ms = clock.moment().wall_ms_of(&taken);
+        if let Err(reason) = focus.deliver(&reading.json(), Some(taken_ms.div_euclid(1000)), until, clock) {
             outcome.failed = Some((Some(waiting), reason));
             break;
         }
@@ -124,29 +191,30 @@ fn deliver(
 }
 
 /// One line for the run, and its result.
-fn report(kept: &Kept, outcome: Outcome, left: Option<u32>, clock: &SystemClock) -> Result<(), Error> {
+fn report(kept: &Kept, outcome: Outcome, exit: Exit, left: Option<u32>) -> Result<(), Error> {
     let line = format!(
         "{} device={} attempts={} delivered={} backlog={}",
         kept.reading.fields(),
         kept.sensor,
-        kept.attempts,
+        kept.attempts(),
         outcome.delivered.len(),
         left.map_or("unknown".to_owned(), |left| left.to_string())
     );
-    let arrived = !outcome.delivered.is_empty();
     let failed = outcome.failed.map(|(_, reason)| reason);
-    match (clock.ending(), failed) {
-        (ending, failed) if arrived => {
-            log::info!("{line}");
-            if let Some(reason) = failed {
-                log::warn!("the backlog has to wait: {reason}");
-            }
-            ending.map_or(Ok(()), |signal| Err(Error::Signal(signal, "after the delivery".to_owned())))
-        }
-        (ending, failed) => {
-            let text = format!("{line}: {}", failed.unwrap_or_default());
-            Err(ending.map_or(Error::NotDelivered(text.clone()), |signal| Error::Signal(signal, text)))
-        }
+    if outcome.delivered.is_empty() {
+        let text = format!("{line}: {}", failed.unwrap_or_default());
+        return Err(match exit {
+            Exit::Signal(signal) => Error::Signal(signal, text),
+            _ => Error::NotDelivered(text),
+        });
+    }
+    log::info!("{line}");
+    if let Some(reason) = failed {
+        log::warn!("the backlog has to wait: {reason}");
+    }
+    match exit {
+        Exit::Signal(signal) => Err(Error::Signal(signal, "after the delivery".to_owned())),
+        _ => Ok(()),
     }
 }
 

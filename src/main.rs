@@ -3,7 +3,7 @@
 use std::env;
 use std::process::ExitCode;
 
-use iio_focus::cli::{self, Args, Command, Parsed};
+use iio_focus::cli::{self, Command, Parsed};
 use iio_focus::commands;
 use iio_focus::config;
 use iio_focus::error::{Error, Exit};
@@ -12,7 +12,7 @@ use iio_focus::logger::{self, Destination};
 fn main() -> ExitCode {
     logger::report_panics();
     match cli::parse(env::args_os()).and_then(start) {
-        Ok(()) => Exit::Success.into(),
+        Ok(exit) => exit.into(),
         Err(error) => {
             // Unless a run chose another: who types a command reads the answer where it was typed.
             logger::init(Destination::Stderr, false);
@@ -22,15 +22,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(parsed: Parsed) -> Result<(), Error> {
-    match parsed {
-        Parsed::Text(text) => commands::print(&text),
-        Parsed::Args(Args { command: Some(Command::List(list)), sysfs, .. }) => {
-            commands::list::run(&list, sysfs.as_deref())
-        }
-        Parsed::Args(args) => {
+fn start(parsed: Parsed) -> Result<Exit, Error> {
+    let args = match parsed {
+        Parsed::Text(text) => return commands::print(&text).map(|()| Exit::Success),
+        Parsed::Args(args) => args,
+    };
+    match &args.command {
+        None => {
             logger::init(config::log_destination(args.log.as_deref())?, args.verbose);
-            iio_focus::run(&args)
+            iio_focus::run(&args).map(|()| Exit::Success)
         }
+        Some(Command::List(list)) => commands::list::run(&args, list).map(|()| Exit::Success),
+        Some(Command::Doctor(doctor)) => commands::doctor::run(&args, doctor),
+        Some(Command::Status(status)) => commands::status::run(&args, status),
+        Some(Command::Chart(chart)) => commands::chart::run(&args, chart).map(|()| Exit::Success),
+        Some(Command::Export(export)) => commands::export::run(&args, export).map(|()| Exit::Success),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::clock::Clock;
-use crate::error::{Failure, GaveUp};
+use crate::error::{Failure, Failures, GaveUp};
 
 /// How often to try, and when to stop.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub enum Stop {
 }
 
 /// Tries until a try succeeds, one cannot be mended by another, or the policy ends it.
-/// Returns the value and the number of tries it took. The first try is always made.
+/// Returns the value and the tries that failed before. The first try is always made.
 ///
 /// # Errors
 /// [`Stop::GaveUp`] with all failures counted, or the signal that came during a pause.
@@ -38,26 +38,21 @@ pub fn run<T>(
     policy: &Policy,
     clock: &impl Clock,
     mut attempt: impl FnMut() -> Result<T, Failure>,
-) -> Result<(T, u32), Stop> {
-    let mut counts: Vec<(String, u32)> = Vec::new();
-    let mut attempts = 0;
+) -> Result<(T, Failures), Stop> {
+    let mut failures = Failures::default();
     loop {
-        attempts += 1;
         let last = match attempt() {
-            Ok(value) => return Ok((value, attempts)),
+            Ok(value) => return Ok((value, failures)),
             Err(failure) => failure,
         };
+        failures.add(last.name(), 1);
+        let attempts = failures.total();
         log::debug!("try {attempts} of {}: {last}", policy.attempts);
-        let name = last.name();
-        match counts.iter_mut().find(|(counted, _)| *counted == name) {
-            Some((_, times)) => *times += 1,
-            None => counts.push((name, 1)),
-        }
         let out_of_time = clock.now() + policy.delay + policy.longest_try > policy.until;
         let used_up = attempts >= policy.attempts || last.is_futile();
         if used_up || out_of_time {
             let out_of_time = out_of_time && !used_up;
-            return Err(Stop::GaveUp(GaveUp { attempts, out_of_time, counts, last }));
+            return Err(Stop::GaveUp(GaveUp { failures, out_of_time, last }));
         }
         clock.pause(policy.delay).map_err(Stop::Signal)?;
     }
@@ -122,12 +117,12 @@ mod tests {
         for good in 1..=10 {
             let clock = Virtual::default();
             let mut tries = 0;
-            let (value, attempts) = run(&policy(), &clock, || {
+            let (value, failures) = run(&policy(), &clock, || {
                 tries += 1;
                 if tries == good { Ok(tries) } else { Err(failure(Errno::EIO)) }
             })
             .unwrap();
-            assert_eq!((value, attempts), (good, good));
+            assert_eq!((value, failures.total() + 1), (good, good));
             assert_eq!(*clock.pauses.borrow(), vec![DELAY; good as usize - 1]);
         }
     }
@@ -143,8 +138,8 @@ mod tests {
             })
             .unwrap_err(),
         );
-        assert_eq!(gave_up.attempts, 10);
-        assert_eq!(gave_up.counts, [("EIO".to_owned(), 7), ("ETIMEDOUT".to_owned(), 3)]);
+        assert_eq!(gave_up.failures.total(), 10);
+        assert_eq!(gave_up.failures.iter().collect::<Vec<_>>(), [("EIO", 7), ("ETIMEDOUT", 3)]);
         assert!(!gave_up.out_of_time);
         assert_eq!(clock.pauses.borrow().len(), 9);
     }
@@ -153,7 +148,7 @@ mod tests {
     fn a_futile_failure_ends_it_at_once() {
         let clock = Virtual::default();
         let gave_up = gave_up(run(&policy(), &clock, || Err::<(), _>(failure(Errno::ENODEV))).unwrap_err());
-        assert_eq!((gave_up.attempts, gave_up.out_of_time), (1, false));
+        assert_eq!((gave_up.failures.total(), gave_up.out_of_time), (1, false));
         assert!(clock.pauses.borrow().is_empty());
     }
 
@@ -169,7 +164,7 @@ mod tests {
             .unwrap_err(),
         );
         // 1.1 s + 2 × (2.1 + 1.1) s = 7.5 s; one more would end at 10.7 s.
-        assert_eq!((gave_up.attempts, gave_up.out_of_time), (3, true));
+        assert_eq!((gave_up.failures.total(), gave_up.out_of_time), (3, true));
         assert!(clock.now() <= policy.until);
     }
 

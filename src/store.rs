@@ -16,6 +16,7 @@
 //!
 //! Nothing here ends a run. A store in trouble is logged in one line and the run goes on without.
 
+use std::cmp::Ordering;
 use std::fs::{self, File, OpenOptions};
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
@@ -23,24 +24,26 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use nix::sys::signal::Signal;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, TransactionBehavior, params};
 
 use crate::clock::Moment;
-use crate::error::{Error, describe};
+use crate::error::{Error, Exit, Failures, describe};
 use crate::reading::Reading;
 
 /// After how many pages the write-ahead log is copied back into the file.
 const WAL_PAGES: u32 = 64;
 
 /// How long another program's write may hold us up.
-const BUSY: Duration = Duration::from_secs(1);
+pub(crate) const BUSY: Duration = Duration::from_secs(1);
 
 /// How many delivered readings that are too old go at most in one run, so that no run pays for many.
 const EXPIRED_AT_ONCE: u32 = 16;
 
 /// What makes version n + 1 of the schema from version n; `user_version` counts them.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE reading (
         id                INTEGER PRIMARY KEY,  -- in the order they were taken
         taken_ms          INTEGER NOT NULL,     -- wall clock, ms since the epoch; mended when delivered
@@ -55,7 +58,28 @@ const MIGRATIONS: [&str; 1] = ["
     ) STRICT;
     -- A table, not an index: SQLite counts one without looking at its rows.
     CREATE TABLE backlog (id INTEGER PRIMARY KEY REFERENCES reading ON DELETE CASCADE) STRICT;
-"];
+",
+    "
+    ALTER TABLE reading ADD COLUMN failures TEXT;   -- its failed tries, as {\"EIO\":2}; null: none
+    ALTER TABLE reading ADD COLUMN status INTEGER;  -- exit status of its run; null: it did not come to its end
+    -- The runs that took no reading. A good run writes to no table but the two above.
+    CREATE TABLE miss (
+        id        INTEGER PRIMARY KEY,
+        ended_ms  INTEGER NOT NULL,     -- wall clock, ms since the epoch
+        boot_ms   INTEGER NOT NULL,     -- boot clock, ms since boot
+        boot_id   TEXT    NOT NULL,
+        after_id  INTEGER NOT NULL,     -- the newest reading then
+        attempts  INTEGER NOT NULL,     -- how many tries of the sensor there were
+        failures  TEXT,                 -- as above
+        status    INTEGER NOT NULL,     -- exit status
+        error     TEXT    NOT NULL      -- what the log said
+    ) STRICT;
+    CREATE TABLE alert (raised_ms INTEGER NOT NULL) STRICT;     -- a row: raised, and not yet called off
+    CREATE VIEW run AS
+        SELECT taken_ms AS ended_ms, boot_ms, boot_id, attempts, failures, status, reason AS error FROM reading
+        UNION ALL SELECT ended_ms, boot_ms, boot_id, attempts, failures, status, error FROM miss;
+",
+];
 
 /// `iiof`, in the file's header: whose file it is (`PRAGMA application_id`).
 const APPLICATION_ID: i32 = 0x6969_6f66;
@@ -103,7 +127,7 @@ impl Lock {
 }
 
 /// A reading with all that is kept of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Kept {
     /// The values, calibrated.
     pub reading: Reading,
@@ -111,8 +135,38 @@ pub struct Kept {
     pub taken: Moment,
     /// Label or IIO name.
     pub sensor: String,
+    /// The tries before the one that took it.
+    pub failures: Failures,
+}
+
+impl Kept {
     /// How many tries it took.
-    pub attempts: u32,
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.failures.total().saturating_add(1)
+    }
+}
+
+/// A run that took no reading.
+#[derive(Debug)]
+pub struct Miss<'a> {
+    /// When it ended.
+    pub ended: Moment,
+    /// Its tries of the sensor.
+    pub failures: &'a Failures,
+    /// Its exit status.
+    pub exit: Exit,
+    /// What the log says of it.
+    pub error: &'a str,
+}
+
+/// What an alert depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Streak {
+    /// How many runs in a row failed, without the one under way.
+    pub failed: u32,
+    /// An alert was raised and not called off.
+    pub alerted: bool,
 }
 
 /// How the deliveries of one run went.
@@ -122,6 +176,27 @@ pub struct Outcome {
     pub delivered: Vec<(Option<i64>, i64)>,
     /// Which one did not, and why.
     pub failed: Option<(Option<i64>, String)>,
+}
+
+impl Outcome {
+    /// How a run ends that went so; `ending` is the signal that asked it to, if one did.
+    #[must_use]
+    pub fn exit(&self, ending: Option<Signal>) -> Exit {
+        match ending {
+            Some(signal) => Exit::Signal(signal),
+            None if self.delivered.is_empty() => Exit::NotDelivered,
+            None => Exit::Success,
+        }
+    }
+}
+
+/// An alert that was sent in this run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alert {
+    /// Too many runs in a row failed.
+    Raised,
+    /// It works again.
+    CalledOff,
 }
 
 /// The store of a run, as long as it works.
@@ -141,7 +216,7 @@ impl Store {
 
     /// The newest reading of this sensor, if it is not older than `age`.
     pub fn newest(&mut self, sensor: &str, now: &Moment, age: Duration) -> Option<Reading> {
-        let newest = self.work(|db| {
+        let (reading, taken) = self.work(|db| {
             // Bounded: a new sensor in an old store must not cost a look at all of it.
             db.prepare(
                 "SELECT * FROM reading WHERE sensor = ?1 AND id > (SELECT max(id) - 64 FROM reading)
@@ -150,7 +225,7 @@ impl Store {
             .query_row([sensor], kept)
             .optional()
         })??;
-        (0..=millis(age)).contains(&now.since(&newest.taken)).then_some(newest.reading)
+        (0..=millis(age)).contains(&now.since(&taken)).then_some(reading)
     }
 
     /// Commits a reading, and drops what is over the limits. Returns its id.
@@ -160,8 +235,8 @@ impl Store {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             transaction.execute(
                 "INSERT INTO reading
-                     (taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                     (taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts, failures)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                 params![
                     new.taken.wall_ms,
                     new.taken.boot_ms,
@@ -169,16 +244,12 @@ impl Store {
                     new.sensor,
                     new.reading.temperature_mdegc,
                     new.reading.humidity_mpercent,
-                    new.attempts
+                    new.attempts(),
+                    json(&new.failures)
                 ],
             )?;
             let id = transaction.last_insert_rowid();
-            transaction.execute(
-                "DELETE FROM reading WHERE id IN (
-                     SELECT id FROM (SELECT id, taken_ms, delivered_ms FROM reading ORDER BY id LIMIT ?1)
-                     WHERE delivered_ms IS NOT NULL AND taken_ms < ?2)",
-                params![EXPIRED_AT_ONCE, new.taken.wall_ms.saturating_sub(millis(keep))],
-            )?;
+            expire(&transaction, &new.taken, keep)?;
             transaction.execute("INSERT INTO backlog VALUES (?1)", [id])?;
             let over = undelivered(&transaction)?.saturating_sub(backlog);
             if over > 0 {
@@ -199,18 +270,31 @@ impl Store {
     }
 
     /// The oldest undelivered reading after this id.
-    pub fn oldest_after(&mut self, id: i64) -> Option<(i64, Kept)> {
+    pub fn oldest_after(&mut self, id: i64) -> Option<(i64, Reading, Moment)> {
         self.work(|db| {
             db.prepare("SELECT * FROM backlog JOIN reading USING (id) WHERE id > ?1 ORDER BY id LIMIT 1")?
-                .query_row([id], |row| Ok((row.get("id")?, kept(row)?)))
+                .query_row([id], |row| {
+                    let (reading, taken) = kept(row)?;
+                    Ok((row.get("id")?, reading, taken))
+                })
                 .optional()
         })?
     }
 
-    /// Commits how the deliveries went. Returns how many readings are left to deliver.
-    pub fn settle(&mut self, outcome: &Outcome, now: &Moment) -> Option<u32> {
+    /// Commits how the deliveries went and how the run ends, which took the reading with this id. Returns how many
+    /// readings are left to deliver.
+    pub fn settle(
+        &mut self,
+        id: Option<i64>,
+        outcome: &Outcome,
+        exit: Exit,
+        alert: Option<Alert>,
+        now: &Moment,
+    ) -> Option<u32> {
         self.work(|db| {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction
+                .execute("UPDATE reading SET status = ?2 WHERE id = ?1", params![id, exit.status()])?;
             for (id, taken_ms) in &outcome.delivered {
                 transaction.execute(
                     "UPDATE reading SET delivered_ms = ?2, taken_ms = ?3, reason = NULL WHERE id = ?1",
@@ -221,9 +305,53 @@ impl Store {
             if let Some((id, reason)) = &outcome.failed {
                 transaction.execute("UPDATE reading SET reason = ?2 WHERE id = ?1", params![id, reason])?;
             }
+            remember(&transaction, alert, now)?;
             let left = undelivered(&transaction)?;
             transaction.commit()?;
             Ok(left)
+        })
+    }
+
+    /// Commits that a run took no reading.
+    pub fn miss(&mut self, miss: &Miss<'_>, alert: Option<Alert>) {
+        let keep = self.settings.keep;
+        self.work(|db| {
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute(
+                "INSERT INTO miss (ended_ms, boot_ms, boot_id, after_id, attempts, failures, status, error)
+                 SELECT ?1, ?2, ?3, coalesce(max(id), 0), ?4, ?5, ?6, ?7 FROM reading",
+                params![
+                    miss.ended.wall_ms,
+                    miss.ended.boot_ms,
+                    miss.ended.boot_id,
+                    miss.failures.total(),
+                    json(miss.failures),
+                    miss.exit.status(),
+                    miss.error
+                ],
+            )?;
+            expire(&transaction, &miss.ended, keep)?;
+            remember(&transaction, alert, &miss.ended)?;
+            transaction.commit()
+        });
+    }
+
+    /// How many runs in a row failed before this one, and whether that was told.
+    pub fn streak(&mut self) -> Option<Streak> {
+        self.work(|db| {
+            // Runs that a signal or a power cut ended are neither good nor bad.
+            let good: Option<i64> = db
+                .query_row("SELECT id FROM reading WHERE status = 0 ORDER BY id DESC LIMIT 1", [], |row| {
+                    row.get(0)
+                })
+                .optional()?;
+            db.query_row(
+                "SELECT (SELECT count(*) FROM reading WHERE id > ?1 AND status = ?2)
+                      + (SELECT count(*) FROM miss WHERE after_id >= ?1),
+                        EXISTS (SELECT 1 FROM alert)",
+                params![good.unwrap_or(0), Exit::NotDelivered.status()],
+                |row| Ok(Streak { failed: row.get(0)?, alerted: row.get(1)? }),
+            )
         })
     }
 
@@ -281,10 +409,12 @@ impl Store {
 
 /// Why a store cannot be used.
 #[derive(Debug)]
-enum Trouble {
+pub(crate) enum Trouble {
     Sqlite(rusqlite::Error),
     /// Written by a later version of this program.
     Newer(i64),
+    /// Written by an earlier version, and only looked at.
+    Older(i64),
     /// Another program's database: not ours to touch.
     Foreign,
 }
@@ -306,7 +436,7 @@ impl Trouble {
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown)
             ),
             Trouble::Newer(_) => true,
-            Trouble::Foreign => false,
+            Trouble::Older(_) | Trouble::Foreign => false,
         }
     }
 }
@@ -324,6 +454,9 @@ impl std::fmt::Display for Trouble {
             Trouble::Newer(version) => {
                 write!(f, "its schema {version} is newer than {}, which this version knows", MIGRATIONS.len())
             }
+            Trouble::Older(version) => {
+                write!(f, "its schema {version} is an earlier version's: the next run brings it up to date")
+            }
             Trouble::Foreign => f.write_str("it is another program's database"),
         }
     }
@@ -339,18 +472,25 @@ fn connect(path: &Path) -> Result<Connection, Trouble> {
         "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
          PRAGMA wal_autocheckpoint = {WAL_PAGES};"
     ))?;
-    if !is_ours_or_new(&db)? {
-        return Err(Trouble::Foreign);
-    }
-    let version = version(&db)?;
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    if version > known {
-        return Err(Trouble::Newer(version));
-    }
-    if version < known {
-        migrate(&mut db)?;
+    match check(&db) {
+        Err(Trouble::Older(_)) => migrate(&mut db)?,
+        checked => checked?,
     }
     Ok(db)
+}
+
+/// Whether this is our store, of the version that is known here.
+pub(crate) fn check(db: &Connection) -> Result<(), Trouble> {
+    if !is_ours_or_new(db)? {
+        return Err(Trouble::Foreign);
+    }
+    let version = version(db)?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    match version.cmp(&known) {
+        Ordering::Less => Err(Trouble::Older(version)),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(Trouble::Newer(version)),
+    }
 }
 
 fn migrate(db: &mut Connection) -> Result<(), Trouble> {
@@ -376,24 +516,50 @@ fn version(db: &Connection) -> rusqlite::Result<i64> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
-fn undelivered(db: &Connection) -> rusqlite::Result<u32> {
+pub(crate) fn undelivered(db: &Connection) -> rusqlite::Result<u32> {
     db.query_row("SELECT count(*) FROM backlog", [], |row| row.get(0))
 }
 
-fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
-    Ok(Kept {
-        reading: Reading {
+fn kept(row: &Row<'_>) -> rusqlite::Result<(Reading, Moment)> {
+    Ok((
+        Reading {
             temperature_mdegc: row.get("temperature_mdegc")?,
             humidity_mpercent: row.get("humidity_mpercent")?,
         },
-        taken: Moment {
-            wall_ms: row.get("taken_ms")?,
-            boot_ms: row.get("boot_ms")?,
-            boot_id: row.get("boot_id")?,
-        },
-        sensor: row.get("sensor")?,
-        attempts: row.get("attempts")?,
-    })
+        Moment { wall_ms: row.get("taken_ms")?, boot_ms: row.get("boot_ms")?, boot_id: row.get("boot_id")? },
+    ))
+}
+
+/// Drops what is older than `keep`, of readings that were delivered and of runs that took none.
+fn expire(db: &Connection, now: &Moment, keep: Duration) -> rusqlite::Result<()> {
+    let before = now.wall_ms.saturating_sub(millis(keep));
+    for oldest in [
+        "DELETE FROM reading WHERE id IN (
+             SELECT id FROM (SELECT id, taken_ms, delivered_ms FROM reading ORDER BY id LIMIT ?1)
+             WHERE delivered_ms IS NOT NULL AND taken_ms < ?2)",
+        "DELETE FROM miss WHERE id IN (
+             SELECT id FROM (SELECT id, ended_ms FROM miss ORDER BY id LIMIT ?1) WHERE ended_ms < ?2)",
+    ] {
+        db.execute(oldest, params![EXPIRED_AT_ONCE, before])?;
+    }
+    Ok(())
+}
+
+/// Writes down that an alert was sent.
+fn remember(db: &Connection, alert: Option<Alert>, now: &Moment) -> rusqlite::Result<()> {
+    match alert {
+        Some(Alert::Raised) => db.execute("INSERT INTO alert VALUES (?1)", [now.wall_ms])?,
+        Some(Alert::CalledOff) => db.execute("DELETE FROM alert", [])?,
+        None => 0,
+    };
+    Ok(())
+}
+
+/// As it is kept: a JSON object of names and numbers; nothing if no try failed.
+fn json(failures: &Failures) -> Option<String> {
+    let object: serde_json::Map<String, serde_json::Value> =
+        failures.iter().map(|(name, times)| (name.to_owned(), times.into())).collect();
+    (!object.is_empty()).then(|| serde_json::Value::from(object).to_string())
 }
 
 /// Renames the file and what belongs to it to a name with the date that is still free.

@@ -28,6 +28,81 @@ fn the_record(outcome: &Outcome) -> &Record {
     &outcome.records[0]
 }
 
+// ---- alerts
+
+/// What focus was given for alerts in this run, behind the usual arguments.
+fn alerts(outcome: &Outcome) -> Vec<Vec<&str>> {
+    let alerts = outcome.records.iter().map(|record| record.argv.iter().map(String::as_str));
+    alerts.filter_map(|mut argv| argv.any(|word| word == "-alert").then(|| argv.collect())).collect()
+}
+
+/// One run of this bench alone.
+fn another(bench: &Bench, fault: &str) -> Outcome {
+    let _ = fs::remove_file(bench.path("record"));
+    let mut command = bench.command(&["--attempts", "1"]);
+    bench.outcome(command.env("FOCUS_FAULT", fault))
+}
+
+#[test]
+fn an_alert_is_raised_once_after_so_many_failed_runs_and_called_off_once() {
+    let mut bench = Bench::with_sensor();
+    bench.set("focus.alert-after", "3");
+    let attribute = bench.path("sys/bus/iio/devices/iio:device0/in_temp_input");
+    assert_eq!(alerts(&another(&bench, "good")), [] as [Vec<&str>; 0]);
+    // Two kinds of failure count together, and focus can be reached for neither of the first two.
+    assert_eq!(alerts(&another(&bench, "silent")), [] as [Vec<&str>; 0]);
+    fs::write(&attribute, "99000").unwrap();
+    assert_eq!(alerts(&another(&bench, "good")), [] as [Vec<&str>; 0]);
+    let third = another(&bench, "good");
+    let why = third.error(74);
+    assert_eq!(
+        alerts(&third),
+        [["-level", "warn", "-title", "iio-focus: 3 runs in a row failed", "-message", why]]
+    );
+    assert_eq!(alerts(&another(&bench, "good")), [] as [Vec<&str>; 0], "it is told once");
+    fs::write(&attribute, "20600").unwrap();
+    let good = another(&bench, "good");
+    assert_eq!(
+        alerts(&good),
+        [[
+            "-level",
+            "info",
+            "-title",
+            "iio-focus: readings arrive again",
+            "-message",
+            "the last run went well"
+        ]]
+    );
+    assert_eq!(good.status, 0);
+    assert_eq!(alerts(&another(&bench, "good")), [] as [Vec<&str>; 0]);
+    assert_eq!(another(&bench, "silent").records.len(), 1, "and it begins anew");
+}
+
+#[test]
+fn an_alert_that_did_not_arrive_is_tried_again_and_one_that_may_have_is_not() {
+    let mut bench = Bench::with_sensor();
+    bench.set("focus.alert-after", "1");
+    for (fault, again) in [("silent,silent", true), ("silent,exit-1", false)] {
+        let outcome = another(&bench, fault);
+        assert_eq!((outcome.status, alerts(&outcome).len()), (69, 1), "{outcome:#?}");
+        assert_eq!(outcome.stderr.contains("warning: the alert has to wait: "), again, "{outcome:#?}");
+    }
+    assert_eq!(alerts(&another(&bench, "silent")), [] as [Vec<&str>; 0]);
+}
+
+#[test]
+fn without_alert_after_there_is_no_alert() {
+    let mut bench = Bench::with_sensor();
+    for setting in [None, Some("0")] {
+        if let Some(never) = setting {
+            bench.set("focus.alert-after", never);
+        }
+        for _ in 0..3 {
+            assert_eq!(another(&bench, "silent").records.len(), 1);
+        }
+    }
+}
+
 // ---- what focus is given
 
 #[test]

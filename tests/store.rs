@@ -183,15 +183,80 @@ fn delivered_readings_go_when_they_are_old_and_undelivered_ones_stay() {
     let db = database(&bench);
     db.execute_batch(&format!(
         "UPDATE reading SET taken_ms = taken_ms - {day}, boot_id = 'another boot';
-         INSERT INTO reading SELECT id + 1, taken_ms, boot_ms, boot_id, sensor, 2000, 0, 1, taken_ms, NULL FROM reading;
-         INSERT INTO reading SELECT id + 2, taken_ms + {day}, boot_ms, boot_id, sensor, 3000, 0, 1, 0, NULL
-             FROM reading WHERE id = 1;"
+         INSERT INTO reading SELECT id + 1, taken_ms, boot_ms, boot_id, sensor, 2000, 0, 1, taken_ms, NULL, NULL, 0
+             FROM reading;
+         INSERT INTO reading SELECT id + 2, taken_ms + {day}, boot_ms, boot_id, sensor, 3000, 0, 1, 0, NULL, NULL, 0
+             FROM reading WHERE id = 1;
+         INSERT INTO miss VALUES (1, 0, 0, '', 0, 1, NULL, 74, ''), (2, 9e15, 0, '', 0, 1, NULL, 74, '');"
     ))
     .unwrap();
     bench.env("FOCUS_FAULT", "silent");
     bench.run(&[]);
     assert_eq!(count(&db, "reading WHERE temperature_mdegc IN (1000, 3000, 20600)"), 3);
     assert_eq!(count(&db, "reading"), 3);
+    assert_eq!((count(&db, "miss"), count(&db, "miss WHERE id = 2")), (1, 1));
+}
+
+// ---- the history of runs
+
+#[test]
+fn a_run_is_kept_with_its_failed_tries_and_its_exit_status() {
+    let mut bench = Bench::with_sensor();
+    bench.set("sensor.retry-delay", "\"1ms\"");
+    bench.set("sensor.temperature-range", "[0.0, 30.0]");
+    let runs = |bench: &Bench| -> Vec<(u32, Option<String>, Option<u8>, Option<String>)> {
+        database(bench)
+            .prepare("SELECT attempts, failures, status, error FROM run ORDER BY ended_ms")
+            .unwrap()
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect()
+    };
+    bench.run(&[]).delivered();
+    bench.env("FOCUS_FAULT", "silent");
+    assert_eq!(bench.run(&[]).status, 69);
+    measure(&bench, 31_000);
+    let missed = bench.run(&["--attempts", "2"]);
+    let missed = missed.error(74);
+    fs::remove_file(bench.path("sys/bus/iio/devices/iio:device0/in_temp_input")).unwrap();
+    let none = bench.run(&[]);
+    let none = none.error(66);
+    let silent = "focus exited with 0 but did not say that it was connected; it said nothing";
+    assert_eq!(
+        runs(&bench),
+        [
+            (1, None, Some(0), None),
+            (1, None, Some(69), Some(silent.to_owned())),
+            (2, Some(r#"{"out of range":2}"#.to_owned()), Some(74), Some(missed.to_owned())),
+            (0, None, Some(66), Some(none.to_owned())),
+        ]
+    );
+}
+
+#[test]
+fn tries_that_failed_before_a_good_one_are_kept_too() {
+    let bench = at_20_6();
+    measure(&bench, 60_000);
+    assert_eq!(bench.run(&["--retry-delay", "1ms"]).status, 0);
+    let db = database(&bench);
+    assert_eq!(count(&db, r#"reading WHERE failures = '{"jump":1}' AND attempts = 2 AND status = 0"#), 1);
+}
+
+#[test]
+fn a_store_of_an_earlier_version_is_brought_up_to_date_with_all_it_holds() {
+    let bench = with_backlog(&[1_000]);
+    let db = database(&bench);
+    // As the first version made it.
+    db.execute_batch(
+        "DROP VIEW run; DROP TABLE miss; DROP TABLE alert; ALTER TABLE reading DROP COLUMN failures;
+         ALTER TABLE reading DROP COLUMN status; PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE)",
+    )
+    .unwrap();
+    let server = bench.serve();
+    says(&bench.run(&[]), 0, &["delivered=2 backlog=0"]);
+    assert_eq!(server.arrived(), [20_600, 1_000]);
+    assert_eq!((count(&db, "run"), count(&db, "reading WHERE status = 0")), (2, 1));
 }
 
 // ---- trouble
@@ -219,7 +284,7 @@ fn a_damaged_store_is_set_aside_and_a_new_one_begun() {
     let newer = {
         let bench = Bench::with_sensor();
         bench.run(&[]).delivered();
-        database(&bench).execute_batch("PRAGMA user_version = 2; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        database(&bench).execute_batch("PRAGMA user_version = 3; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
         fs::read(bench.store()).unwrap()
     };
     let garbage = vec![b'x'; 5000];
@@ -229,7 +294,7 @@ fn a_damaged_store_is_set_aside_and_a_new_one_begun() {
         ("table torn", torn(4096), "malformed"),
         ("backlog torn", torn(8192), "malformed"),
         ("cut", whole[..4096].to_vec(), "malformed"),
-        ("newer", newer, "its schema 2 is newer than 1, which this version knows"),
+        ("newer", newer, "its schema 3 is newer than 2, which this version knows"),
     ] {
         let mut bench = Bench::with_sensor();
         bench.set("sensor.temperature-jump", "0");

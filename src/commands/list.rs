@@ -17,12 +17,11 @@ struct Entry<'a> {
 }
 
 /// Prints the usable sensors, one per line (id, IIO name, label; `-` for none), or as a JSON array.
-/// `sysfs` is what stood before the command's name.
 ///
 /// # Errors
 /// [`Error::NoSensor`] if there is none; what standard output said, but not that nobody reads it.
-pub fn run(args: &cli::List, sysfs: Option<&str>) -> Result<(), Error> {
-    let sysfs = config::sysfs(args.sysfs.as_deref().or(sysfs));
+pub fn run(args: &cli::Args, list: &cli::List) -> Result<(), Error> {
+    let sysfs = config::sysfs(args.sysfs.as_deref());
     let sensors = Sensor::all(&sysfs)?;
     let entries: Vec<Entry<'_>> = sensors
         .iter()
@@ -33,7 +32,7 @@ pub fn run(args: &cli::List, sysfs: Option<&str>) -> Result<(), Error> {
             path: sensor.path().display().to_string(),
         })
         .collect();
-    let text = if args.json {
+    let text = if list.json {
         // Strings only: there is nothing that could fail.
         serde_json::to_string(&entries).unwrap_or_default() + "\n"
     } else {

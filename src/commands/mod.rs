@@ -4,7 +4,12 @@ use std::io::{self, Write};
 
 use crate::error::Error;
 
+pub mod chart;
+pub mod doctor;
+pub mod export;
 pub mod list;
+pub mod status;
+mod times;
 
 /// Writes to standard output; a reader that left early is none of our business.
 ///

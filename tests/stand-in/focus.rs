@@ -9,7 +9,7 @@
 //! Guessed, always in the way that is hardest for the caller: the status after
 //! `[error]` (0), that dated lines go to standard error (they have the look of
 //! Go's `log`) and the others to standard output, that an option given twice,
-//! unknown or without its value is an error. Invented: what goes over the wire,
+//! unknown or without its value is an error, and that an alert takes no input but its end. Invented: what goes over the wire,
 //! which is one JSON line that says how the stand-in was called.
 //!
 //! `FOCUS_RECORD=FILE` appends that same line to FILE as soon as the input was
@@ -55,8 +55,9 @@ const REQUIRED: [(&str, &str); 4] = [
     ("-category", "category"),
     ("-server.host", "server host"),
 ];
-const OPTIONAL: [&str; 6] = ["-oname", "-okind", "-onode", "-server.port", "-pk", "-now"];
-const SWITCHES: [&str; 2] = ["-debug", "-onetime"];
+const OPTIONAL: [&str; 9] =
+    ["-oname", "-okind", "-onode", "-server.port", "-pk", "-now", "-level", "-title", "-message"];
+const SWITCHES: [&str; 3] = ["-debug", "-onetime", "-alert"];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const RECONNECT_DELAY: Duration = Duration::from_secs(5);
@@ -246,6 +247,9 @@ impl Run {
         read.map_err(|e| format!("stdin: {e}"))?;
         let input = String::from_utf8_lossy(&bytes).into_owned();
         self.record(&input)?;
+        if self.options.contains_key("-alert") {
+            return if input.is_empty() { Ok(input) } else { Err("stdin: not empty".into()) };
+        }
         check(&bytes)?;
         Ok(input)
     }

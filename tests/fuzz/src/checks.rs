@@ -11,11 +11,11 @@ use std::time::Duration;
 use iio_focus::cli::Args;
 use iio_focus::clock::Moment;
 use iio_focus::config::Config;
-use iio_focus::error::Error;
+use iio_focus::error::{Error, Failures};
 use iio_focus::focus::{License, Transcript};
 use iio_focus::reading::Reading;
 use iio_focus::sensor::parse_number;
-use iio_focus::store::{Kept, Outcome, Settings, Store};
+use iio_focus::store::{Alert, Kept, Outcome, Settings, Store};
 use tempfile::TempDir;
 
 /// The configuration file. The input is its text, or whatever else stands in the file's place.
@@ -444,27 +444,29 @@ struct Run {
 fn one_run(settings: &Settings) -> Run {
     let now = Moment { wall_ms: 1_700_000_000_000, boot_ms: 5_000_000, boot_id: "this boot".to_owned() };
     let reading = Reading { temperature_mdegc: 20_600, humidity_mpercent: 24_400 };
-    let new = Kept { reading, taken: now.clone(), sensor: "kitchen".to_owned(), attempts: 1 };
+    let new =
+        Kept { reading, taken: now.clone(), sensor: "kitchen".to_owned(), failures: Failures::default() };
     let mut store = Store::new(settings);
     let newest = store.newest(&new.sensor, &now, Duration::from_secs(600));
     let id = store.keep(&new);
     let mut outcome = Outcome { delivered: vec![(id, now.wall_ms)], failed: None };
     let (mut after, mut found) = (0, false);
     for _ in 0..64 {
-        let Some((waiting, old)) = store.oldest_after(after) else { break };
+        let Some((waiting, kept, taken)) = store.oldest_after(after) else { break };
         assert!(waiting > after, "a reading comes twice, and so for ever");
-        found |= Some(waiting) == id && old == new;
+        found |= Some(waiting) == id && (kept, &taken) == (reading, &new.taken);
         if Some(waiting) != id {
-            outcome.delivered.push((Some(waiting), now.wall_ms_of(&old.taken)));
+            outcome.delivered.push((Some(waiting), now.wall_ms_of(&taken)));
         }
         after = waiting;
     }
     if after % 2 == 1 {
         outcome.failed = outcome.delivered.pop().map(|(last, _)| (last, "focus exited with 1".to_owned()));
     }
-    let left = store.settle(&outcome, &now);
+    let streak = store.streak();
+    let left = store.settle(id, &outcome, outcome.exit(None), Some(Alert::Raised), &now);
     Run {
-        works: id.is_some() && left.is_some(),
+        works: id.is_some() && left.is_some() && streak.is_some(),
         knows_the_last: newest == Some(reading),
         finds_its_own: found,
     }

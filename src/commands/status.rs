@@ -1,0 +1,363 @@
+//! `iio-focus status`: what the last runs did, for people, for programs and for Prometheus.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::times;
+use crate::cli;
+use crate::clock::Moment;
+use crate::config::{self, Config};
+use crate::error::{Error, Exit, plural};
+use crate::history::{History, Run, Sample, Selection};
+
+const HOUR_MS: i64 = 3_600_000;
+const WEEK_MS: i64 = 7 * 24 * HOUR_MS;
+
+/// How far back is looked, and what it is called.
+const PERIODS: [(&str, i64); 3] = [("hour", HOUR_MS), ("day", 24 * HOUR_MS), ("week", WEEK_MS)];
+
+/// Prints what the last runs did. Returns [`Exit::Trouble`] if readings do not arrive as they should.
+///
+/// # Errors
+/// What is wrong with the configuration or the command line, or that the store cannot be read.
+pub fn run(args: &cli::Args, status: &cli::Status) -> Result<Exit, Error> {
+    if status.json && status.prometheus {
+        return Err(Error::Usage("--json and --prometheus: only one of them at a time".to_owned()));
+    }
+    let max_age = config::max_age(status.max_age.as_deref())?;
+    let config = Config::load(args, &|name| env::var_os(name))?;
+    let now = Moment::now();
+    let history = History::open(&config.store.path, &now)?;
+    let summary = Summary::of(&history, now.wall_ms, i64::try_from(max_age.as_millis()).unwrap_or(i64::MAX))?;
+    super::print(&if status.json {
+        // Numbers and texts under literal names: there is nothing that could fail.
+        serde_json::to_string(&summary).unwrap_or_default() + "\n"
+    } else if status.prometheus {
+        summary.metrics()
+    } else {
+        summary.text(now.wall_ms)
+    })?;
+    Ok(if summary.verdict == Verdict::Ok { Exit::Success } else { Exit::Trouble })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Ok,
+    /// The last run failed.
+    Failing,
+    /// The last reading is too old, although no run failed since: nothing starts them.
+    Stale,
+}
+
+/// All that there is to tell. Times are RFC 3339 for programs and ms since the epoch inside.
+#[derive(Debug, Serialize)]
+struct Summary {
+    verdict: Verdict,
+    why: String,
+    last_reading: Option<LastReading>,
+    #[serde(serialize_with = "time")]
+    last_delivery: Option<i64>,
+    backlog: u32,
+    longest_gap: Option<Gap>,
+    last_failure: Option<LastFailure>,
+    periods: BTreeMap<&'static str, Period>,
+}
+
+#[derive(Debug, Serialize)]
+struct LastReading {
+    #[serde(serialize_with = "time")]
+    time: Option<i64>,
+    age_seconds: i64,
+    sensor: String,
+    temperature_celsius: f64,
+    humidity_percent: f64,
+}
+
+/// The longest time without a reading.
+#[derive(Debug, Serialize)]
+struct Gap {
+    seconds: i64,
+    #[serde(serialize_with = "time")]
+    from: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+struct LastFailure {
+    #[serde(serialize_with = "time")]
+    time: Option<i64>,
+    status: Option<u8>,
+    error: Option<String>,
+}
+
+/// The runs of a period, and their tries of the sensor.
+#[derive(Debug, Default, Serialize)]
+struct Period {
+    runs: u32,
+    good_runs: u32,
+    tries: u32,
+    good_tries: u32,
+    errors: BTreeMap<String, u32>,
+}
+
+fn time<S: serde::Serializer>(ms: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    ms.map(times::rfc3339).serialize(serializer)
+}
+
+impl Summary {
+    fn of(history: &History, now_ms: i64, max_age_ms: i64) -> Result<Summary, Error> {
+        let runs = history.runs(now_ms - WEEK_MS)?;
+        let newest = history.newest()?;
+        let (verdict, why) = verdict(&runs, newest.as_ref(), now_ms, max_age_ms);
+        Ok(Summary {
+            verdict,
+            why,
+            last_delivery: history.last_delivery_ms()?,
+            backlog: history.backlog()?,
+            longest_gap: longest_gap(history, now_ms)?,
+            last_failure: runs.iter().rfind(|run| !run.is_good()).map(|run| LastFailure {
+                time: Some(run.at_ms),
+                status: run.status,
+                error: run.error.clone(),
+            }),
+            periods: PERIODS
+                .iter()
+                .map(|(name, length)| {
+                    (*name, Period::of(runs.iter().filter(|run| run.at_ms >= now_ms - length)))
+                })
+                .collect(),
+            last_reading: newest.map(|newest| LastReading {
+                time: Some(newest.at_ms),
+                age_seconds: (now_ms - newest.at_ms) / 1000,
+                temperature_celsius: f64::from(newest.reading.temperature_mdegc) / 1000.0,
+                humidity_percent: f64::from(newest.reading.humidity_mpercent) / 1000.0,
+                sensor: newest.sensor,
+            }),
+        })
+    }
+}
+
+fn verdict(runs: &[Run], newest: Option<&Sample>, now_ms: i64, max_age_ms: i64) -> (Verdict, String) {
+    let failed = runs.iter().rev().take_while(|run| !run.is_good()).count();
+    if let (Some(first), Some(last)) =
+        (runs.len().checked_sub(failed).and_then(|at| runs.get(at)), runs.last())
+    {
+        let why = match (last.status, &last.error) {
+            (_, Some(error)) => error.clone(),
+            (Some(status), None) => format!("the run ended with status {status}"),
+            (None, None) => "the run was killed, or the power went".to_owned(),
+        };
+        let failed = u32::try_from(failed).unwrap_or(u32::MAX);
+        return (
+            Verdict::Failing,
+            format!(
+                "since {}, {failed} {} in a row: {why}",
+                times::local_text(first.at_ms),
+                plural(failed, "run", "runs")
+            ),
+        );
+    }
+    let Some(newest) = newest else {
+        return (Verdict::Stale, "no reading was ever kept".to_owned());
+    };
+    let age_ms = now_ms - newest.at_ms;
+    let age = format!("the last reading is {} old", times::length(age_ms));
+    if age_ms > max_age_ms {
+        return (
+            Verdict::Stale,
+            format!(
+                "{age}, more than {}, and no run has failed since: check the timer or cron",
+                times::length(max_age_ms)
+            ),
+        );
+    }
+    (Verdict::Ok, age)
+}
+
+/// The longest time without a reading in the last week, up to now.
+fn longest_gap(history: &History, now_ms: i64) -> Result<Option<Gap>, Error> {
+    let since = Selection { since_ms: Some(now_ms - WEEK_MS), until_ms: Some(now_ms), sensor: None };
+    let mut taken = Vec::new();
+    history.samples(&since, |sample| {
+        taken.push(sample.at_ms);
+        Ok(())
+    })?;
+    // By the clock: readings from before it was set need not be in order.
+    taken.sort_unstable();
+    taken.push(now_ms);
+    let gaps = taken.windows(2).map(|pair| (pair[1] - pair[0], pair[0]));
+    Ok(gaps.max().map(|(length, from)| Gap { seconds: length / 1000, from: Some(from) }))
+}
+
+impl Period {
+    fn of<'a>(runs: impl Iterator<Item = &'a Run>) -> Period {
+        let mut period = Period::default();
+        for run in runs {
+            period.runs += 1;
+            period.good_runs += u32::from(run.is_good());
+            period.tries += run.attempts;
+            period.good_tries += run.attempts.saturating_sub(run.failures.total());
+            for (name, times) in run.failures.iter() {
+                *period.errors.entry(name.to_owned()).or_default() += times;
+            }
+        }
+        period
+    }
+
+    fn errors(&self) -> String {
+        let mut errors: Vec<_> = self.errors.iter().collect();
+        errors.sort_by_key(|(_, times)| std::cmp::Reverse(**times));
+        let errors: Vec<String> = errors.iter().map(|(name, times)| format!("{name} {times}")).collect();
+        if errors.is_empty() { "none".to_owned() } else { errors.join(", ") }
+    }
+}
+
+/// `98.5 % of 1440`
+fn share(good: u32, all: u32) -> String {
+    if all == 0 {
+        return "none".to_owned();
+    }
+    // Rounded down: 100 % is all of them.
+    let permille = u64::from(good) * 1000 / u64::from(all);
+    format!("{}.{} % of {all}", permille / 10, permille % 10)
+}
+
+impl Summary {
+    /// For people: the verdict in one line, then all else.
+    fn text(&self, now_ms: i64) -> String {
+        let verdict = match self.verdict {
+            Verdict::Ok => "ok",
+            Verdict::Failing => "failing",
+            Verdict::Stale => "stale",
+        };
+        let mut text = format!("{verdict}: {}\n\n", self.why);
+        let mut line = |name: &str, value: String| {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{name:<16}{value}");
+        };
+        let ago = |ms: i64| format!("{}, {} ago", times::local_text(ms), times::length(now_ms - ms));
+        if let Some(last) = &self.last_reading {
+            let values = format!(
+                "{:.1} °C, {:.1} %RH from {}",
+                last.temperature_celsius, last.humidity_percent, last.sensor
+            );
+            line("last reading", format!("{values}, {}", ago(last.time.unwrap_or_default())));
+        }
+        line("last delivery", self.last_delivery.map_or("none yet".to_owned(), ago));
+        line("backlog", self.backlog.to_string());
+        if let Some(Gap { seconds, from: Some(from) }) = self.longest_gap {
+            line(
+                "longest gap",
+                format!("{} from {}", times::length(seconds * 1000), times::local_text(from)),
+            );
+        }
+        for (name, _) in PERIODS {
+            let period = &self.periods[name];
+            line(
+                &format!("last {name}"),
+                format!(
+                    "good runs {}, good tries {}, errors {}",
+                    share(period.good_runs, period.runs),
+                    share(period.good_tries, period.tries),
+                    period.errors()
+                ),
+            );
+        }
+        if let Some(LastFailure { time: Some(time), error: Some(error), .. }) = &self.last_failure {
+            line("last failure", format!("{}: {error}", ago(*time)));
+        }
+        text
+    }
+
+    /// For node_exporter's textfile collector: all are gauges, since the periods slide.
+    fn metrics(&self) -> String {
+        let mut text = String::new();
+        let mut metric = |name: &str, help: &str, samples: Vec<(String, f64)>| {
+            if samples.is_empty() {
+                return;
+            }
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "# HELP iio_focus_{name} {help}\n# TYPE iio_focus_{name} gauge");
+            for (labels, value) in samples {
+                let _ = writeln!(text, "iio_focus_{name}{labels} {value}");
+            }
+        };
+        let seconds =
+            |ms: Option<i64>| ms.map(|ms| (String::new(), millis(ms) / 1000.0)).into_iter().collect();
+        let one = |value: f64| vec![(String::new(), value)];
+        metric(
+            "up",
+            "Whether readings are taken and arrive.",
+            one(f64::from(u8::from(self.verdict == Verdict::Ok))),
+        );
+        if let Some(last) = &self.last_reading {
+            let labels = format!("{{sensor=\"{}\"}}", escaped(&last.sensor));
+            metric(
+                "temperature_celsius",
+                "The last reading.",
+                vec![(labels.clone(), last.temperature_celsius)],
+            );
+            metric(
+                "humidity_ratio",
+                "The last reading: relative humidity from 0 to 1.",
+                vec![(labels, last.humidity_percent / 100.0)],
+            );
+            metric("last_reading_timestamp_seconds", "When it was taken.", seconds(last.time));
+        }
+        metric(
+            "last_delivery_timestamp_seconds",
+            "When a reading was last delivered.",
+            seconds(self.last_delivery),
+        );
+        metric("backlog_readings", "Readings that wait to be delivered.", one(f64::from(self.backlog)));
+        metric(
+            "longest_gap_seconds",
+            "The longest time without a reading in the last week.",
+            self.longest_gap.iter().map(|gap| (String::new(), millis(gap.seconds))).collect(),
+        );
+        let labelled = |samples: &dyn Fn(&Period) -> Vec<(String, u32)>| {
+            let of_one = |(name, _): &(&str, i64)| {
+                let period = name.to_string();
+                let samples = samples(&self.periods[name]);
+                samples
+                    .into_iter()
+                    .map(move |(label, value)| (format!("{{period=\"{period}\",{label}}}"), f64::from(value)))
+            };
+            PERIODS.iter().flat_map(of_one).collect::<Vec<_>>()
+        };
+        let results = |good: u32, all: u32| {
+            vec![
+                ("result=\"good\"".to_owned(), good),
+                ("result=\"failed\"".to_owned(), all.saturating_sub(good)),
+            ]
+        };
+        metric("runs", "Runs in the last hour, day and week.", labelled(&|p| results(p.good_runs, p.runs)));
+        metric(
+            "tries",
+            "Tries of the sensor in the last hour, day and week.",
+            labelled(&|p| results(p.good_tries, p.tries)),
+        );
+        metric(
+            "failed_tries",
+            "Tries that failed in the last hour, day and week, by the kernel's name for the error.",
+            labelled(&|p| {
+                p.errors.iter().map(|(name, n)| (format!("error=\"{}\"", escaped(name)), *n)).collect()
+            }),
+        );
+        text
+    }
+}
+
+/// Exact for all that a clock shows.
+#[allow(clippy::cast_precision_loss, reason = "2^53 ms are 285,000 years")]
+fn millis(ms: i64) -> f64 {
+    ms as f64
+}
+
+/// A label's value in the exposition format.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}

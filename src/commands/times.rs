@@ -1,0 +1,114 @@
+//! Times as people type and read them: local; and as programs do: RFC 3339 in UTC.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use crate::error::Error;
+
+/// The time that an option names, in ms since the epoch.
+///
+/// # Errors
+/// [`Error::Usage`] with what would be right.
+pub(super) fn parse(option: &str, text: &str, now_ms: i64) -> Result<i64, Error> {
+    let before =
+        humantime::parse_duration(text).ok().and_then(|before| i64::try_from(before.as_millis()).ok());
+    let local = || TimeZone::system().to_timestamp(text.parse::<DateTime>().ok()?).ok();
+    before
+        .map(|before| now_ms.saturating_sub(before))
+        .or_else(|| text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond))
+        .or_else(|| local().map(Timestamp::as_millisecond))
+        .ok_or_else(|| {
+            Error::Usage(format!(
+                "{option}: must be a duration before now such as 24h, a date such as 2026-11-01, or a date and time \
+                 such as 2026-11-01T08:00 or 2026-11-01T08:00:00Z"
+            ))
+        })
+}
+
+/// In UTC, with milliseconds: `2026-11-01T08:00:00.000Z`.
+pub(super) fn rfc3339(ms: i64) -> String {
+    format!("{:.3}", timestamp(ms))
+}
+
+/// In the zone of this machine.
+pub(super) fn local(ms: i64) -> DateTime {
+    TimeZone::system().to_datetime(timestamp(ms))
+}
+
+/// To the second, in the zone of this machine: `2026-11-01 09:00:00`.
+pub(super) fn local_text(ms: i64) -> String {
+    local(ms).strftime("%F %T").to_string()
+}
+
+/// A length of time as far as it matters, in at most two units: `40s`, `2h 5m`, `3days`.
+pub(super) fn length(ms: i64) -> String {
+    let seconds = ms.unsigned_abs() / 1000;
+    let grain = match seconds {
+        0..3600 => 1,
+        3600..86_400 => 60,
+        _ => 3600,
+    };
+    humantime::format_duration(Duration::from_secs(seconds / grain * grain)).to_string()
+}
+
+/// A clock can be anywhere; what no calendar has is its first or last day.
+fn timestamp(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or(if ms < 0 { Timestamp::MIN } else { Timestamp::MAX })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_793_520_000_000; // 2026-11-01T08:00:00Z
+
+    #[test]
+    fn a_time_is_a_duration_before_now_a_date_or_a_date_and_time() {
+        for (text, ms) in [
+            ("24h", NOW - 86_400_000),
+            ("1d 30s", NOW - 86_430_000),
+            ("0s", NOW),
+            ("2026-11-01T08:00:00Z", NOW),
+            ("2026-11-01T09:00:00+01:00", NOW),
+            ("1970-01-01T00:00:00.5Z", 500),
+        ] {
+            assert_eq!(parse("--since", text, NOW).unwrap(), ms, "{text}");
+        }
+        // In whatever zone the test runs.
+        let midnight = parse("--since", "2026-11-01", NOW).unwrap();
+        assert_eq!(parse("--since", "2026-11-01T00:00:00", NOW).unwrap(), midnight);
+        assert_eq!(parse("--since", "2026-11-01 06:30", NOW).unwrap(), midnight + 6 * 3_600_000 + 1_800_000);
+        assert!((NOW - midnight).abs() < 24 * 3_600_000);
+        for text in ["", "yesterday", "24", "-1h", "2026-13-01", "2026-11-01T25:00", "99999999999999999999y"]
+        {
+            match parse("--since", text, NOW) {
+                Err(Error::Usage(line)) => assert!(line.starts_with("--since: must be "), "{line}"),
+                other => panic!("{text:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_has_at_most_two_units() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (40, "40s"),
+            (125, "2m 5s"),
+            (7_531, "2h 5m"),
+            (86_400, "1day"),
+            (200_000, "2days 7h"),
+        ] {
+            assert_eq!(length(seconds * 1000 + 999), text);
+        }
+    }
+
+    #[test]
+    fn programs_read_utc() {
+        assert_eq!(rfc3339(NOW + 5), "2026-11-01T08:00:00.005Z");
+        assert_eq!(rfc3339(i64::MAX).len(), "9999-12-30T22:00:00.999Z".len());
+        assert!(rfc3339(i64::MIN).starts_with('-'));
+    }
+}
