@@ -126,7 +126,7 @@ pub fn log_destination(named: Option<&str>) -> Result<Destination, Error> {
 /// # Errors
 /// [`Error::Usage`] if it is no duration.
 pub fn max_age(named: Option<&str>) -> Result<Duration, Error> {
-    Ok(option("--max-age", named)?.map_or(Duration::from_secs(300), |Keep(age)| age))
+    Ok(option("--max-age", named)?.map_or(Duration::from_secs(300), |Age(age)| age))
 }
 
 /// What the file may hold. A key that is not here is an error.
@@ -568,6 +568,9 @@ struct Span(Duration);
 
 struct Keep(Duration);
 
+/// How old something may be.
+struct Age(Duration);
+
 // °C or %RH at the source, thousandths inside.
 struct Range(RangeInclusive<i32>);
 struct Distance(i32);
@@ -602,6 +605,8 @@ settings! {
         |value| value.duration(Duration::from_millis(10)..=Duration::from_secs(3600)).map(Span);
     Keep: "a duration in quotes, from 1h to 100years, such as \"30d\"",
         |value| value.duration(Duration::from_secs(3600)..=Duration::from_secs(100 * 31_557_600)).map(Keep);
+    Age: "a duration in quotes, from 1s to 1year, such as \"5m\"",
+        |value| value.duration(Duration::from_secs(1)..=Duration::from_secs(31_557_600)).map(Age);
     Range: "two numbers from -1000 to 1000, the lower one first, such as [-40.0, 80.0]",
         |value| match *value {
             Value::Pair(low, high) if low < high => Some(Range(thousandths(low)?..=thousandths(high)?)),

@@ -204,7 +204,8 @@ fn a_run_is_kept_with_its_failed_tries_and_its_exit_status() {
     let mut bench = Bench::with_sensor();
     bench.set("sensor.retry-delay", "\"1ms\"");
     bench.set("sensor.temperature-range", "[0.0, 30.0]");
-    let runs = |bench: &Bench| -> Vec<(u32, Option<String>, Option<u8>, Option<String>)> {
+    type Run = (u32, Option<String>, Option<u8>, Option<String>);
+    let runs = |bench: &Bench| -> Vec<Run> {
         database(bench)
             .prepare("SELECT attempts, failures, status, error FROM run ORDER BY ended_ms")
             .unwrap()

@@ -75,7 +75,7 @@ sqlite3 "$work/store/readings.db" 'PRAGMA synchronous = OFF;
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1010000)
     INSERT INTO reading
         SELECT 1000 + i, 1000 * (unixepoch() - 1010000 + i), i, "another boot", "dht11@4", 20600, 24400, 1,
-               iif(i > 1000000, NULL, 1), NULL FROM n;
+               iif(i > 1000000, NULL, 1), NULL, NULL, 0 FROM n;
     INSERT INTO backlog SELECT id FROM reading WHERE id > 1001000;' >/dev/null
 env -i "$@" >/dev/null 2>&1 || true
 many=$(instructions "$@")
