@@ -83,7 +83,7 @@ const NO_RANGE: &[&str] = &[
 const NO_NUMBER: &[&str] =
     &["\"5\"", "\"\"", "nan", "inf", "-inf", "1000.1", "-1001", "99999999999", "[1, 2]"];
 
-const KEYS: [Key; 25] = [
+const KEYS: [Key; 26] = [
     Key { name: "sensor.device", right: &["\"htu21\"", "'iio:device0'"], wrong: NO_TEXT, must_be: TEXT },
     Key {
         name: "sensor.attempts",
@@ -175,6 +175,12 @@ const KEYS: [Key; 25] = [
         right: &["\"connected\"", "\"exit-status\""],
         wrong: &["1", "\"\"", "\"Connected\"", "\"exit_status\"", "[1, 2]"],
         must_be: "must be \"connected\" or \"exit-status\"",
+    },
+    Key {
+        name: "focus.alert-after",
+        right: &["0", "1", "1000"],
+        wrong: &["-1", "1001", "1.0", "\"5\"", "nan", "[1, 2]"],
+        must_be: "must be a whole number from 0 (never) to 1000",
     },
     Key { name: "store.path", right: &["\"/a/readings.db\""], wrong: NO_TEXT, must_be: TEXT },
     Key {
