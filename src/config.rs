@@ -22,7 +22,7 @@ use crate::cli::Args;
 use crate::error::{Error, cannot};
 use crate::focus::{Confirm, Focus, License};
 use crate::logger::Destination;
-use crate::reading::{Calibration, Jump, Limits};
+use crate::reading::{Calibration, Field, Jump, Limits};
 use crate::store;
 
 /// The configuration file that may be absent.
@@ -50,6 +50,8 @@ pub struct Config {
     pub calibration: Calibration,
     /// How far it may be from the last one without being doubted.
     pub jump: Jump,
+    /// What is told of it.
+    pub fields: Vec<Field>,
     /// Who gets it; nobody in a dry run or a command.
     pub focus: Option<Focus>,
     /// The file that was read, or would have been.
@@ -72,10 +74,11 @@ impl Config {
         let deadline = option::<Span>("--deadline", args.deadline.as_deref())?;
         let attempts = option("--attempts", args.attempts.as_deref())?.or(sensor.attempts);
         let retry_delay = option("--retry-delay", args.retry_delay.as_deref())?.or(sensor.retry_delay);
+        let fields = focus.fields.clone().map_or(Field::DEFAULT.to_vec(), |Fields(fields)| fields);
         let focus = if args.dry_run || args.command.is_some() {
             None
         } else {
-            Some(focus.into_focus(&file, env, &mut warnings)?)
+            Some(focus.into_focus(&file, &fields, env, &mut warnings)?)
         };
         Ok(Config {
             sysfs: sysfs(args.sysfs.as_deref()),
@@ -95,6 +98,7 @@ impl Config {
                 temperature_mdegc: sensor.temperature_jump.map_or(5_000, |Distance(jump)| jump),
                 humidity_mpercent: sensor.humidity_jump.map_or(20_000, |Distance(jump)| jump),
             },
+            fields,
             focus,
             file,
             store: store::Settings {
@@ -171,6 +175,7 @@ struct FocusSection {
     pk: Option<Word>,
     #[serde(deserialize_with = "table")]
     tags: BTreeMap<TagName, Word>,
+    fields: Option<Fields>,
     timeout: Option<Span>,
     confirm: Option<Confirm>,
     alert_after: Option<AlertAfter>,
@@ -207,6 +212,7 @@ impl FocusSection {
     fn into_focus(
         self,
         file: &Path,
+        fields: &[Field],
         env: &dyn Fn(&str) -> Option<OsString>,
         warnings: &mut Vec<String>,
     ) -> Result<Focus, Error> {
@@ -249,6 +255,7 @@ impl FocusSection {
                 .filter_map(|(option, value)| value.map(|Word(value)| (option, value)))
                 .collect(),
             tags: self.tags.into_iter().map(|(TagName(name), Word(value))| (name, value)).collect(),
+            fields: fields.to_vec(),
             timeout: self.timeout.map_or(Duration::from_secs(15), |Span(span)| span),
             confirm: self.confirm.unwrap_or(Confirm::Connected),
             alert_after: self.alert_after.map(|AlertAfter(runs)| runs).filter(|runs| *runs > 0),
@@ -404,6 +411,7 @@ enum Value<'a> {
     Integer(i64),
     Number(f64),
     Pair(f64, f64),
+    Texts(Vec<String>),
     Other,
 }
 
@@ -456,7 +464,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value<'static>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("text, a number or two numbers")
+        f.write_str("text, a number or a list")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
@@ -493,14 +501,19 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let mut numbers = Vec::new();
+        let mut texts = Vec::new();
         while let Some(item) = items.next_element::<Value<'static>>()? {
             numbers.push(match item {
                 Value::Integer(integer) => i32::try_from(integer).map_or(f64::NAN, f64::from),
                 Value::Number(number) => number,
                 _ => f64::NAN,
             });
+            if let Value::Text(text) = item {
+                texts.push(text);
+            }
         }
         match numbers[..] {
+            _ if texts.len() == numbers.len() => Ok(Value::Texts(texts)),
             [low, high] => Ok(Value::Pair(low, high)),
             _ => Ok(Value::Other),
         }
@@ -571,6 +584,10 @@ struct Keep(Duration);
 /// How old something may be.
 struct Age(Duration);
 
+/// What focus is given, in this order.
+#[derive(Clone)]
+struct Fields(Vec<Field>);
+
 // °C or %RH at the source, thousandths inside.
 struct Range(RangeInclusive<i32>);
 struct Distance(i32);
@@ -578,6 +595,20 @@ struct Offset(i32);
 
 fn text_of(value: &Value<'_>, right: fn(char) -> bool) -> Option<String> {
     value.text().filter(|text| !text.is_empty() && text.chars().all(right)).map(str::to_owned)
+}
+
+/// The others can all be absent, and nothing is no reading.
+fn fields_of(value: &Value<'_>) -> Option<Fields> {
+    let Value::Texts(names) = value else { return None };
+    let mut fields = Vec::new();
+    for name in names {
+        let field = Field::ALL.into_iter().find(|field| field.name() == name)?;
+        if fields.contains(&field) {
+            return None;
+        }
+        fields.push(field);
+    }
+    fields.iter().any(|field| field.is_measured()).then_some(Fields(fields))
 }
 
 settings! {
@@ -616,6 +647,9 @@ settings! {
         |value| value.thousandths().filter(|jump| *jump >= 0).map(Distance);
     Offset: "a number from -1000 to 1000, such as -0.5",
         |value| value.thousandths().map(Offset);
+    Fields: "a list of temperature, humidity, dewpoint, absolutehumidity, heatindex and vpd, each at most once and one of the \
+             first two among them, such as [\"temperature\", \"dewpoint\"]",
+        fields_of;
     Confirm: "\"connected\" or \"exit-status\"",
         |value| match value.text()? {
             "connected" => Some(Confirm::Connected),

@@ -26,6 +26,7 @@ use nix::unistd::{Pid, execve, getpid, getppid};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::describe;
+use crate::reading::{Field, Reading};
 
 /// From SIGTERM to SIGKILL.
 pub const GRACE: Duration = Duration::from_secs(2);
@@ -70,6 +71,8 @@ pub struct Focus {
     pub optional: Vec<(&'static str, String)>,
     /// `-tag.NAME VALUE`
     pub tags: Vec<(String, String)>,
+    /// What it is told of a reading.
+    pub fields: Vec<Field>,
     /// The longest that one run of focus may take.
     pub timeout: Duration,
     /// What shows that it delivered.
@@ -79,20 +82,20 @@ pub struct Focus {
 }
 
 impl Focus {
-    /// Runs focus once on one line of JSON. `taken` is when the reading was taken, in seconds since the
-    /// epoch, for a reading that is not of this moment. All is over at `until` (since boot), by force if need be.
+    /// Runs focus once on this reading. `taken` is when it was taken, in seconds since the epoch, if it is
+    /// not of this moment. All is over at `until` (since boot), by force if need be.
     ///
     /// # Errors
     /// Why the reading does not count as delivered, in focus's own words where it said any.
     pub fn deliver(
         &self,
-        json: &str,
+        reading: Reading,
         taken: Option<i64>,
         until: Duration,
         clock: &SystemClock,
     ) -> Result<(), String> {
         let taken = taken.map(|seconds| ["-now".to_owned(), seconds.to_string()]);
-        let input = format!("{json}\n");
+        let input = reading.json(&self.fields) + "\n";
         let (ending, transcript) = self.run(taken.as_slice().as_flattened(), &input, until, clock)?;
         verdict(&ending, &transcript, self.confirm)
     }
@@ -634,6 +637,7 @@ mod tests {
             category: "sensor".to_owned(),
             optional: Vec::new(),
             tags: vec![("room".to_owned(), "kitchen".to_owned())],
+            fields: Field::DEFAULT.to_vec(),
             timeout: Duration::from_secs(1),
             confirm: Confirm::Connected,
             alert_after: None,

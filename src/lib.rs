@@ -8,6 +8,7 @@ pub mod error;
 pub mod focus;
 pub mod history;
 pub mod logger;
+pub mod psychrometrics;
 pub mod reading;
 pub mod retry;
 pub mod sensor;
@@ -121,7 +122,7 @@ fn alert(
 fn dry_run(config: &Config, started: Duration, clock: &SystemClock) -> Result<(), Error> {
     let sensor = Sensor::find(&config.sysfs, config.device.as_deref())?;
     let (reading, failures) = take(config, &sensor, None, started, clock)?;
-    commands::print(&(reading.json() + "\n"))?;
+    commands::print(&(reading.json(&config.fields) + "\n"))?;
     let attempts = failures.total() + 1;
     log::info!("{} device={} attempts={attempts} dry-run=1", reading.fields(), sensor.title());
     Ok(())
@@ -164,7 +165,7 @@ fn deliver(
 ) -> Outcome {
     let mut outcome = Outcome::default();
     let begun = clock.now();
-    if let Err(reason) = focus.deliver(&kept.reading.json(), None, until, clock) {
+    if let Err(reason) = focus.deliver(kept.reading, None, until, clock) {
         outcome.failed = Some((id, reason));
         return outcome;
     }
@@ -179,7 +180,7 @@ fn deliver(
             break;
         }
         let taken_ms = clock.moment().wall_ms_of(&taken);
-        if let Err(reason) = focus.deliver(&reading.json(), Some(taken_ms.div_euclid(1000)), until, clock) {
+        if let Err(reason) = focus.deliver(reading, Some(taken_ms.div_euclid(1000)), until, clock) {
             outcome.failed = Some((Some(waiting), reason));
             break;
         }

@@ -2,7 +2,11 @@
 
 use std::ops::RangeInclusive;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+use crate::psychrometrics::{
+    absolute_humidity_mg_per_m3, dew_point_mdegc, heat_index_mdegc, vapour_pressure_deficit_pa,
+};
 
 /// One sample of both quantities, in the units of the IIO ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,23 +17,85 @@ pub struct Reading {
     pub humidity_mpercent: i32,
 }
 
-/// What focus is given: °C and %RH with one decimal.
-#[derive(Serialize)]
-struct Payload {
-    temperature: f64,
-    humidity: f64,
+/// One quantity that focus can be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// °C
+    Temperature,
+    /// %RH
+    Humidity,
+    /// °C
+    DewPoint,
+    /// g/m³
+    AbsoluteHumidity,
+    /// °C
+    HeatIndex,
+    /// Vapour pressure deficit, kPa.
+    Vpd,
+}
+
+impl Field {
+    /// All there are.
+    pub const ALL: [Field; 6] = [
+        Field::Temperature,
+        Field::Humidity,
+        Field::DewPoint,
+        Field::AbsoluteHumidity,
+        Field::HeatIndex,
+        Field::Vpd,
+    ];
+
+    /// What focus is given unless it is told otherwise.
+    pub const DEFAULT: [Field; 2] = [Field::Temperature, Field::Humidity];
+
+    /// Its name: letters alone, since the product's screens want all others quoted.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Field::Temperature => "temperature",
+            Field::Humidity => "humidity",
+            Field::DewPoint => "dewpoint",
+            Field::AbsoluteHumidity => "absolutehumidity",
+            Field::HeatIndex => "heatindex",
+            Field::Vpd => "vpd",
+        }
+    }
+
+    /// Whether every reading has it. The others are absent outside the range of their formula.
+    #[must_use]
+    pub fn is_measured(self) -> bool {
+        matches!(self, Field::Temperature | Field::Humidity)
+    }
+
+    /// Its value, if the reading has one: one decimal, two in kPa.
+    fn of(self, Reading { temperature_mdegc: t, humidity_mpercent: h }: Reading) -> Option<f64> {
+        match self {
+            Field::Temperature => Some(one_decimal(t)),
+            Field::Humidity => Some(one_decimal(h)),
+            Field::DewPoint => dew_point_mdegc(t, h).map(one_decimal),
+            Field::AbsoluteHumidity => absolute_humidity_mg_per_m3(t, h).map(one_decimal),
+            Field::HeatIndex => heat_index_mdegc(t, h).map(one_decimal),
+            Field::Vpd => vapour_pressure_deficit_pa(t, h).map(two_decimals),
+        }
+    }
+}
+
+/// What focus is given.
+struct Payload<'a>(Reading, &'a [Field]);
+
+impl Serialize for Payload<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Payload(reading, fields) = *self;
+        serializer.collect_map(fields.iter().filter_map(|field| Some((field.name(), field.of(reading)?))))
+    }
 }
 
 impl Reading {
-    /// One line of JSON: temperature in °C and humidity in %RH, one decimal each.
+    /// One line of JSON with these fields in this order, without those that this reading does not have.
     #[must_use]
-    pub fn json(&self) -> String {
-        let payload = Payload {
-            temperature: one_decimal(self.temperature_mdegc),
-            humidity: one_decimal(self.humidity_mpercent),
-        };
-        // Two finite numbers under literal names: there is nothing that could fail.
-        serde_json::to_string(&payload).unwrap_or_default()
+    pub fn json(&self, fields: &[Field]) -> String {
+        // Finite numbers under literal names: there is nothing that could fail.
+        serde_json::to_string(&Payload(*self, fields)).unwrap_or_default()
     }
 
     /// The reading as the log line shows it: °C and %RH with one decimal.
@@ -149,6 +215,12 @@ fn one_decimal(milli: i32) -> f64 {
     f64::from((milli.saturating_add(half)) / 100) / 10.0
 }
 
+/// Thousandths to a number with two decimals, likewise.
+fn two_decimals(milli: i32) -> f64 {
+    let half = if milli < 0 { -5 } else { 5 };
+    f64::from((milli.saturating_add(half)) / 10) / 100.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,7 +240,39 @@ mod tests {
             (-50, 50, r#"{"temperature":-0.1,"humidity":0.1}"#),
             (23_449, 23_450, r#"{"temperature":23.4,"humidity":23.5}"#),
         ] {
-            assert_eq!(reading(t, h).json(), json);
+            assert_eq!(reading(t, h).json(&Field::DEFAULT), json);
+        }
+    }
+
+    #[test]
+    fn json_has_the_fields_asked_for_in_their_order() {
+        assert_eq!(
+            reading(30_000, 60_000).json(&Field::ALL),
+            r#"{"temperature":30.0,"humidity":60.0,"dewpoint":21.4,"absolutehumidity":18.2,"heatindex":32.8,"vpd":1.69}"#
+        );
+        let fields = [Field::Vpd, Field::Humidity, Field::DewPoint];
+        assert_eq!(reading(20_000, 50_000).json(&fields), r#"{"vpd":1.17,"humidity":50.0,"dewpoint":9.3}"#);
+        assert_eq!(reading(0, 99_400).json(&fields), r#"{"vpd":0.0,"humidity":99.4,"dewpoint":-0.1}"#);
+        assert_eq!(reading(0, 99_700).json(&fields), r#"{"vpd":0.0,"humidity":99.7,"dewpoint":0.0}"#);
+    }
+
+    #[test]
+    fn json_leaves_out_what_a_reading_does_not_have() {
+        assert_eq!(
+            reading(26_600, 60_000).json(&Field::ALL),
+            r#"{"temperature":26.6,"humidity":60.0,"dewpoint":18.2,"absolutehumidity":15.1,"vpd":1.39}"#
+        );
+        assert_eq!(
+            reading(20_000, 0).json(&Field::ALL),
+            r#"{"temperature":20.0,"humidity":0.0,"absolutehumidity":0.0,"vpd":2.33}"#
+        );
+        assert_eq!(reading(80_000, 20_000).json(&Field::ALL), reading(80_000, 20_000).json(&Field::DEFAULT));
+    }
+
+    #[test]
+    fn kilopascals_have_two_decimals() {
+        for (pa, kpa) in [(4, "0.0"), (5, "0.01"), (1_234, "1.23"), (1_235, "1.24"), (12_300, "12.3")] {
+            assert_eq!(format!("{:?}", two_decimals(pa)), kpa);
         }
     }
 

@@ -83,7 +83,7 @@ const NO_RANGE: &[&str] = &[
 const NO_NUMBER: &[&str] =
     &["\"5\"", "\"\"", "nan", "inf", "-inf", "1000.1", "-1001", "99999999999", "[1, 2]"];
 
-const KEYS: [Key; 26] = [
+const KEYS: [Key; 27] = [
     Key { name: "sensor.device", right: &["\"htu21\"", "'iio:device0'"], wrong: NO_TEXT, must_be: TEXT },
     Key {
         name: "sensor.attempts",
@@ -169,6 +169,27 @@ const KEYS: [Key; 26] = [
         right: &["\"10ms\"", "\"15s\"", "\"1h\""],
         wrong: &["15", "\"\"", "\"0s\"", "\"9ms\"", "\"61m\"", "\"-1s\"", "\"15\"", "[1, 2]"],
         must_be: "must be a duration in quotes, from 10ms to 1h, such as \"15s\"",
+    },
+    Key {
+        name: "focus.fields",
+        right: &[
+            "[\"temperature\", \"humidity\"]",
+            "[\"humidity\"]",
+            "[\"vpd\", \"heatindex\", \"absolutehumidity\", \"dewpoint\", \"humidity\", \"temperature\"]",
+        ],
+        wrong: &[
+            "5",
+            "\"temperature\"",
+            "[\"\"]",
+            "[\"temperature\", 1]",
+            "[\"Temperature\"]",
+            "[\"temperature\", \"dew-point\"]",
+            "[\"temperature\", \"humidity\", \"temperature\"]",
+            // Both can be absent.
+            "[\"dewpoint\", \"heatindex\"]",
+        ],
+        must_be: "must be a list of temperature, humidity, dewpoint, absolutehumidity, heatindex and vpd, each at most once and \
+                  one of the first two among them, such as [\"temperature\", \"dewpoint\"]",
     },
     Key {
         name: "focus.confirm",

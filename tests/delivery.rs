@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use common::{Bench, LICENSE, Outcome, Record};
+use common::{Bench, HTU21, LICENSE, Outcome, Record};
 use nix::sys::signal::Signal::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM};
 
 fn run_with(fault: &str) -> Outcome {
@@ -115,6 +115,32 @@ fn focus_is_given_one_line_of_json_and_then_the_end_of_file() {
     );
     // The stand-in reads to the end, so this is all there was.
     assert_eq!(the_record(&outcome).stdin, "{\"temperature\":20.6,\"humidity\":24.4}\n");
+}
+
+#[test]
+fn focus_is_given_the_fields_asked_for_and_a_dry_run_prints_the_same() {
+    let mut bench = Bench::new();
+    bench.set("sensor.temperature-jump", "0");
+    let device = bench.device(0, &HTU21);
+    for (fields, temperature, json) in [
+        (r#"["humidity"]"#, "20600", r#"{"humidity":24.4}"#),
+        (
+            r#"["vpd", "temperature", "dewpoint", "absolutehumidity"]"#,
+            "20600",
+            r#"{"vpd":1.83,"temperature":20.6,"dewpoint":-0.5,"absolutehumidity":4.4}"#,
+        ),
+        // In air this dry, there is no heat index.
+        (r#"["heatindex", "temperature"]"#, "30000", r#"{"temperature":30.0}"#),
+    ] {
+        bench.set("focus.fields", fields);
+        fs::write(device.join("in_temp_input"), temperature).unwrap();
+        assert_eq!(bench.run(&["--dry-run"]).stdout, format!("{json}\n"), "{fields}");
+        let outcome = bench.run(&[]);
+        outcome.delivered();
+        assert_eq!(outcome.records.last().unwrap().stdin, format!("{json}\n"), "{fields}");
+        // The log line is for programs, too: it stays as it is.
+        assert!(outcome.stderr.contains(" humidity=24.4 device=htu21 attempts=1 "), "{outcome:#?}");
+    }
 }
 
 #[test]

@@ -119,6 +119,19 @@ fn this_reading_goes_first_and_then_the_oldest_each_with_its_time() {
     assert_eq!(kept / 1000, mended);
 }
 
+#[test]
+fn the_backlog_has_the_fields_that_are_asked_for_now() {
+    let mut bench = with_backlog(&[30_000]);
+    bench.set("focus.fields", r#"["dewpoint", "temperature"]"#);
+    let server = bench.serve();
+    bench.run(&[]);
+    let lines: Vec<String> = server.records().into_iter().map(|record| record.stdin).collect();
+    assert_eq!(
+        lines,
+        ["{\"dewpoint\":-0.5,\"temperature\":20.6}\n", "{\"dewpoint\":7.5,\"temperature\":30.0}\n"]
+    );
+}
+
 fn now() -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     i64::try_from(now.as_secs()).unwrap()
