@@ -1,13 +1,21 @@
 //! Finds an IIO device and reads its temperature and its relative humidity.
 //!
-//! What the attributes hold is laid down in the kernel's
-//! `Documentation/ABI/testing/sysfs-bus-iio`.
+//! What the attributes hold is laid down in the kernel's `Documentation/ABI/testing/sysfs-bus-iio`, in thousandths
+//! of °C or %RH:
+//!
+//! | attribute | the value is |
+//! | --- | --- |
+//! | `in_…_input` | what it holds |
+//! | `in_…_raw` | (raw + `in_…_offset`) × `in_…_scale`; an absent offset is 0, an absent scale 1 |
+//!
+//! Where a driver does otherwise, or has more to be known of, it stands in the table `DRIVERS`.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use sysfs_class::SysClass;
 
 use crate::clock::Clock;
@@ -18,12 +26,76 @@ use crate::reading::{Reading, mend_twos_complement};
 /// milliseconds. Rounded up.
 pub const LONGEST_TRY: Duration = Duration::from_millis(1200);
 
-/// How long the dht11 driver answers from its cache (`DHT11_DATA_VALID_TIME` in `dht11.c`).
-pub const DHT11_CACHE: Duration = Duration::from_secs(2);
+/// What is to be known of a driver beyond the ABI.
+struct Driver {
+    /// How to tell it: by one of the device tree's strings, or by the IIO name where that does not
+    /// change with the pin.
+    compatible: &'static [&'static str],
+    names: &'static [&'static str],
+    /// What one unit of `in_humidityrelative_input` is, in m%RH.
+    humidity_input_mpercent: f64,
+    cache: Option<Cache>,
+    /// Whether some of its sensors send sub-zero temperatures as two's complement.
+    twos_complement: bool,
+    /// What it says when an answer came with a wrong checksum, if that is a word which otherwise means that
+    /// the device is gone.
+    bad_checksum: Option<Errno>,
+}
 
-/// The start pulse that each dht11 bus transaction begins with, at the least
-/// (`DHT11_START_TRANSMISSION_MIN` in `dht11.c`).
-const DHT11_START_PULSE: Duration = Duration::from_millis(18);
+/// Both values come from one transaction on the bus, and are kept.
+struct Cache {
+    /// For so long.
+    lasts: Duration,
+    /// No transaction is shorter.
+    transaction: Duration,
+}
+
+/// A driver that does as the ABI says, like si7020 and hdc100x.
+const ABI: Driver = Driver {
+    compatible: &[],
+    names: &[],
+    humidity_input_mpercent: 1.0,
+    cache: None,
+    twos_complement: false,
+    bad_checksum: None,
+};
+
+static DRIVERS: [Driver; 3] = [
+    // `DHT11_DATA_VALID_TIME` and `DHT11_START_TRANSMISSION_MIN` in `drivers/iio/humidity/dht11.c`
+    Driver {
+        compatible: &["dht11"],
+        cache: Some(Cache { lasts: Duration::from_secs(2), transaction: Duration::from_millis(18) }),
+        twos_complement: true,
+        ..ABI
+    },
+    // `ms_sensors_ht_read_temperature()` in `drivers/iio/common/ms_sensors/ms_sensors_i2c.c`
+    Driver { compatible: &["meas,htu21"], names: &["htu21"], bad_checksum: Some(Errno::ENODEV), ..ABI },
+    // Whole percent, against the ABI: `bme680_read_humid()` in `drivers/iio/chemical/bme680_core.c`
+    Driver { compatible: &["bosch,bme680"], names: &["bme680"], humidity_input_mpercent: 1000.0, ..ABI },
+];
+
+impl Driver {
+    fn of(device: &IioDevice, name: Option<&str>) -> &'static Driver {
+        let compatible = device.compatible();
+        let is = |driver: &&Driver| {
+            driver.compatible.iter().any(|one| compatible.iter().any(|other| other == one))
+                || name.is_some_and(|name| driver.names.contains(&name))
+        };
+        DRIVERS.iter().find(is).unwrap_or(&ABI)
+    }
+
+    /// What the failure of one read means in this driver's words.
+    fn explain(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Io(path, source)
+                if self.bad_checksum.is_some_and(|errno| source.raw_os_error() == Some(errno as i32)) =>
+            {
+                Failure::Value(path, "came with a wrong checksum")
+            }
+            other => other,
+        }
+    }
+}
 
 /// One `iio:deviceN` folder.
 struct IioDevice {
@@ -113,12 +185,12 @@ enum Form {
 struct Channel {
     name: &'static str,
     form: Form,
-    /// What one unit of the driver's `_input` is, in the ABI's thousandths.
+    /// What one unit of `_input` is, in thousandths.
     input_unit: f64,
 }
 
 impl Channel {
-    fn find(device: &IioDevice, name: &'static str) -> Option<Channel> {
+    fn find(device: &IioDevice, name: &'static str, input_unit: f64) -> Option<Channel> {
         let has = |what| device.has(&format!("{name}_{what}"));
         let form = if has("input") {
             Form::Processed
@@ -127,7 +199,7 @@ impl Channel {
         } else {
             return None;
         };
-        Some(Channel { name, form, input_unit: 1.0 })
+        Some(Channel { name, form, input_unit })
     }
 
     /// The value in thousandths of °C or %RH.
@@ -156,8 +228,7 @@ pub struct Sensor {
     label: Option<String>,
     temperature: Channel,
     humidity: Channel,
-    /// The dht11 driver: a cache, and sensors with two's complement.
-    is_dht11: bool,
+    driver: &'static Driver,
 }
 
 impl Sensor {
@@ -213,20 +284,16 @@ impl Sensor {
 
     /// The sensor of this device, or the device and the channel that it lacks.
     fn new(device: IioDevice) -> Result<Sensor, (IioDevice, &'static str)> {
-        let Some(temperature) = Channel::find(&device, "in_temp") else {
+        let (name, label) = (device.text("name"), device.text("label"));
+        let driver = Driver::of(&device, name.as_deref());
+        let Some(temperature) = Channel::find(&device, "in_temp", 1.0) else {
             return Err((device, "temperature"));
         };
-        let Some(mut humidity) = Channel::find(&device, "in_humidityrelative") else {
+        let Some(humidity) = Channel::find(&device, "in_humidityrelative", driver.humidity_input_mpercent)
+        else {
             return Err((device, "relative-humidity"));
         };
-        let (name, label) = (device.text("name"), device.text("label"));
-        let compatible = device.compatible();
-        if name.as_deref() == Some("bme680") || compatible.iter().any(|one| one == "bosch,bme680") {
-            // Whole percent, against the ABI (`bme680_read_humid()` in `bme680_core.c`).
-            humidity.input_unit = 1000.0;
-        }
-        let is_dht11 = compatible.iter().any(|one| one == "dht11");
-        Ok(Sensor { device, name, label, temperature, humidity, is_dht11 })
+        Ok(Sensor { device, name, label, temperature, humidity, driver })
     }
 
     /// What a person calls it: its label, else its IIO name, else its id.
@@ -262,26 +329,30 @@ impl Sensor {
     /// How long the driver answers from a cache, if it has one.
     #[must_use]
     pub fn cache(&self) -> Option<Duration> {
-        self.is_dht11.then_some(DHT11_CACHE)
+        self.driver.cache.as_ref().map(|cache| cache.lasts)
     }
 
     /// One try: temperature, then humidity at once.
     ///
     /// # Errors
-    /// What the kernel said, an attribute that holds no number, or a pair that the dht11 driver took
-    /// from its cache or from two samples.
+    /// What the kernel said, an attribute that holds no number, or a pair that the driver took from its cache or
+    /// from two samples.
     pub fn read(&self, clock: &impl Clock) -> Result<Reading, Failure> {
+        let read =
+            |channel: &Channel| channel.read(&self.device).map_err(|failure| self.driver.explain(failure));
         let start = clock.now();
-        let mut temperature_mdegc = self.temperature.read(&self.device)?;
+        let mut temperature_mdegc = read(&self.temperature)?;
         let between = clock.now();
-        let humidity_mpercent = self.humidity.read(&self.device)?;
-        if self.is_dht11 {
-            if between.saturating_sub(start) < DHT11_START_PULSE {
+        let humidity_mpercent = read(&self.humidity)?;
+        if let Some(Cache { transaction, .. }) = self.driver.cache {
+            if between.saturating_sub(start) < transaction {
                 return Err(Failure::Stale("the driver answered from its cache, the sensor was not asked"));
             }
-            if clock.now().saturating_sub(between) >= DHT11_START_PULSE {
+            if clock.now().saturating_sub(between) >= transaction {
                 return Err(Failure::Stale("temperature and humidity come from two samples"));
             }
+        }
+        if self.driver.twos_complement {
             temperature_mdegc = mend_twos_complement(temperature_mdegc);
         }
         Ok(Reading { temperature_mdegc, humidity_mpercent })

@@ -341,9 +341,15 @@ fn a_failed_humidity_fails_the_pair() {
     assert!(outcome.records.is_empty(), "{outcome:#?}");
 }
 
-/// Runs with these reads of the temperature failing so.
+/// Runs with these reads of the temperature failing so, at a driver that is like any other.
 fn run_with_injected(fault: &str, arguments: &[&str]) -> common::Outcome {
-    let bench = Bench::with_sensor();
+    run_named_with_injected("other", fault, arguments)
+}
+
+fn run_named_with_injected(name: &str, fault: &str, arguments: &[&str]) -> common::Outcome {
+    let mut device = HTU21;
+    device[0].1 = name;
+    let bench = only(&device);
     let attribute = bench.path("sys/devices/platform/x0/iio:device0/in_temp_input").display().to_string();
     bench.run_traced(&["-P", &attribute, "-e", &format!("inject=read:{fault}")], arguments)
 }
@@ -374,6 +380,15 @@ fn futile_failures_end_the_run_at_the_first_try() {
     ] {
         run_with_injected(&format!("error={errno}"), &[]).fails(74, &["in 1 try: ", errno, advice]);
     }
+}
+
+#[test]
+fn a_wrong_checksum_is_not_taken_for_a_device_that_is_gone() {
+    let outcome = run_named_with_injected("htu21", "error=ENODEV:when=1..2", &[]);
+    outcome.delivered();
+    assert!(outcome.stderr.contains(" attempts=3 "), "{outcome:#?}");
+    let outcome = run_named_with_injected("htu21", "error=ENODEV", &["--attempts", "2"]);
+    outcome.fails(74, &["in 2 tries: bad value 2 times", "in_temp_input: came with a wrong checksum"]);
 }
 
 #[test]
