@@ -21,7 +21,7 @@ flock 9
 
 stamp=$({
     dpkg-query -W "linux-source-$version"
-    cat "$here/build.sh" "$here/uml.fragment" "$here/patches/$version"/*.patch
+    cat "$here/build.sh" "$here/uml.fragment" "$here/patches/$version"/*.patch "$here/modules"/*.c
 } | sha256sum)
 
 build_kernel() {
@@ -29,6 +29,8 @@ build_kernel() {
     for patch in "$here/patches/$version"/*.patch; do
         patch -s -d "$RIG/linux" -p1 <"$patch"
     done
+    cp "$here/modules"/*.c "$RIG/linux/drivers/i2c/"
+    echo 'obj-m += i2c-chip.o' >>"$RIG/linux/drivers/i2c/Makefile"
     make -s -C "$RIG/linux" ARCH=um KCONFIG_ALLCONFIG="$here/uml.fragment" allnoconfig
     make -s -C "$RIG/linux" ARCH=um -j"$(nproc)" linux modules
 }
@@ -47,7 +49,7 @@ if [ "$stamp" != "$(cat "$RIG/kernel.stamp" 2>/dev/null)" ]; then
         exit 1
     fi
     mv "$RIG/linux/linux" "$RIG/uml"
-    mv "$RIG/linux/drivers/i2c/i2c-stub.ko" "$RIG/"
+    mv "$RIG/linux/drivers/i2c/i2c-stub.ko" "$RIG/linux/drivers/i2c/i2c-chip.ko" "$RIG/"
     rm -rf "$RIG/linux"
     echo "$stamp" >"$RIG/kernel.stamp"
 fi

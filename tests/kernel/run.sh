@@ -6,6 +6,7 @@
 #
 #     # overlay: gpiopin=17,label=attic   one line for each time the overlay is
 #                                         applied; "none" for not at all
+#     # tree: iio-hwmon.dts               an overlay beside the case, over those
 #     # sensors: 4,17                     GPIO lines with a DHT22 on them
 #     # kernel: clocksource=jiffies         for the kernel's command line
 #
@@ -38,6 +39,10 @@ for parameters in $(header overlay default); do
         default) set -- "$@" "$OVERLAY" ;;
         *) set -- "$@" "$OVERLAY,$parameters" ;;
     esac
+done
+for source in $(header tree ''); do
+    dtc -q -@ -I dts -O dtb -o "$work/$source.dtbo" "$(dirname "$case")/$source"
+    set -- "$@" "$work/$source.dtbo"
 done
 cp "$RIG/board.dtb" "$work/board.dtb"
 [ $# -eq 0 ] || "$root/tests/overlay/merge.py" "$RIG/board.dtb" "$work/board.dtb" "$@"
