@@ -23,7 +23,7 @@ use crate::error::{Error, Failure, cannot};
 use crate::reading::{Reading, mend_twos_complement};
 
 /// The longest that one read of the dht11 driver was seen to take is 1.10 s; other drivers answer in
-/// milliseconds. Rounded up.
+/// milliseconds, bme680 in 184. Rounded up.
 pub const LONGEST_TRY: Duration = Duration::from_millis(1200);
 
 /// What is to be known of a driver beyond the ABI.
