@@ -181,14 +181,16 @@ pub struct Status {
     subcommand,
     name = "chart",
     help_triggers("-h", "--help"),
-    note = "A time is a duration before now (24h), a date (2026-11-01) or a date and time in RFC 3339."
+    note = "A time is a duration before now (24h), a date (2026-11-01) or a date and time in RFC 3339.",
+    error_code(0, "the picture is drawn"),
+    error_code(66, "there is no such reading, or of several sensors and none is named")
 )]
 pub struct Chart {
     /// configuration, as for a reading
     #[argh(option, arg_name = "file")]
     pub config: Option<String>,
 
-    /// only readings of this sensor, as the log names it (default: all)
+    /// which sensor, as the log names it (default: the only one there is)
     #[argh(option, arg_name = "name")]
     pub device: Option<String>,
 
@@ -200,7 +202,7 @@ pub struct Chart {
     #[argh(option, arg_name = "time")]
     pub until: Option<String>,
 
-    /// write an SVG picture to this file instead
+    /// write an SVG picture to this file instead; - is standard output
     #[argh(option, arg_name = "file")]
     pub svg: Option<String>,
 
@@ -215,7 +217,9 @@ pub struct Chart {
     subcommand,
     name = "export",
     help_triggers("-h", "--help"),
-    note = "A time is a duration before now (24h), a date (2026-11-01) or a date and time in RFC 3339."
+    note = "A time is a duration before now (24h), a date (2026-11-01) or a date and time in RFC 3339.",
+    error_code(0, "all is written, or nobody reads on"),
+    error_code(66, "there is no such reading")
 )]
 pub struct Export {
     /// configuration, as for a reading
@@ -230,7 +234,7 @@ pub struct Export {
     #[argh(option, arg_name = "time")]
     pub since: Option<String>,
 
-    /// up to then (default: now)
+    /// up to then (default: the newest)
     #[argh(option, arg_name = "time")]
     pub until: Option<String>,
 

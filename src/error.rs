@@ -17,7 +17,7 @@ pub enum Exit {
     Trouble,
     /// 64: the command line is wrong.
     Usage,
-    /// 66: no sensor, not the one named, or several and none named.
+    /// 66: no sensor or no reading, not the one named, or several and none named.
     NoSensor,
     /// 69: the reading was taken, but focus could not deliver it.
     NotDelivered,
@@ -67,6 +67,8 @@ pub enum Error {
     Config(String),
     /// No usable sensor, not the one named, or several.
     NoSensor(String),
+    /// No reading is kept that was asked for; what there is instead.
+    NotKept(String),
     /// The sensor of this name gave no good reading.
     NoReading(String, GaveUp),
     /// The reading was taken but not delivered. Holds the line about the reading and the reason.
@@ -88,7 +90,7 @@ impl Error {
         match self {
             Error::Usage(_) => Exit::Usage,
             Error::Config(_) => Exit::Config,
-            Error::NoSensor(_) => Exit::NoSensor,
+            Error::NoSensor(_) | Error::NotKept(_) => Exit::NoSensor,
             Error::NoReading(..) | Error::Store(_) | Error::Io(..) => Exit::NoReading,
             Error::NotDelivered(_) => Exit::NotDelivered,
             Error::Busy(_) => Exit::Busy,
@@ -103,6 +105,7 @@ impl fmt::Display for Error {
             Error::Usage(text)
             | Error::Config(text)
             | Error::NoSensor(text)
+            | Error::NotKept(text)
             | Error::NotDelivered(text)
             | Error::Store(text) => f.write_str(text),
             Error::NoReading(device, tries) => write!(f, "no good reading from {device} {tries}"),

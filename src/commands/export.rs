@@ -1,12 +1,131 @@
-//! `iio-focus export`.
+//! `iio-focus export`: the kept readings, as they are kept.
 
+use std::borrow::Cow;
+use std::io::{self, BufWriter, Write};
+
+use serde::Serialize;
+
+use super::asked::Asked;
+use super::times;
 use crate::cli;
 use crate::error::Error;
+use crate::history::Sample;
 
-/// Not there yet.
+const HEADER: &str = "time,sensor,temperature_celsius,humidity_percent,attempts,delivered\n";
+
+/// How much is written at once.
+const BUFFER: usize = 64 * 1024;
+
+/// One reading, as `--json` shows it.
+#[derive(Serialize)]
+struct Line<'a> {
+    time: String,
+    sensor: &'a str,
+    temperature_celsius: f64,
+    humidity_percent: f64,
+    attempts: u32,
+    delivered: Option<String>,
+}
+
+/// Prints the kept readings in the order they were taken, one per line, as CSV or JSON. It never holds more than a few
+/// of them.
 ///
 /// # Errors
-/// Always.
-pub fn run(_: &cli::Args, _: &cli::Export) -> Result<(), Error> {
-    Err(Error::Usage("export is not there yet".to_owned()))
+/// What is wrong with the command line or the configuration, that the store cannot be read or has no such reading, or
+/// what standard output said, but not that nobody reads it.
+pub fn run(args: &cli::Args, export: &cli::Export) -> Result<(), Error> {
+    let asked = Asked::new(args, export.since.as_deref(), export.until.as_deref())?;
+    let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
+    let mut header = if export.json { "" } else { HEADER };
+    let written = asked.each(|sample| {
+        let line = Line::of(&sample);
+        // Numbers and texts under literal names: there is nothing that could fail.
+        let text = if export.json { serde_json::to_string(&line).unwrap_or_default() } else { line.csv() };
+        writeln!(out, "{}{text}", std::mem::take(&mut header)).map_err(super::stdout)
+    });
+    super::unless_closed(written.and_then(|()| out.flush().map_err(super::stdout)))
+}
+
+impl Line<'_> {
+    fn of(sample: &Sample) -> Line<'_> {
+        Line {
+            time: times::rfc3339(sample.at_ms),
+            sensor: &sample.sensor,
+            temperature_celsius: f64::from(sample.reading.temperature_mdegc) / 1000.0,
+            humidity_percent: f64::from(sample.reading.humidity_mpercent) / 1000.0,
+            attempts: sample.attempts,
+            delivered: sample.delivered_ms.map(times::rfc3339),
+        }
+    }
+
+    fn csv(&self) -> String {
+        format!(
+            "{},{},{:?},{:?},{},{}",
+            self.time,
+            quoted(self.sensor),
+            self.temperature_celsius,
+            self.humidity_percent,
+            self.attempts,
+            self.delivered.as_deref().unwrap_or_default()
+        )
+    }
+}
+
+/// A field of CSV (RFC 4180): in quotes only if it has to be. No other field of ours has to be.
+fn quoted(text: &str) -> Cow<'_, str> {
+    if text.contains([',', '"', '\n', '\r']) {
+        Cow::Owned(format!("\"{}\"", text.replace('"', "\"\"")))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reading::Reading;
+
+    #[test]
+    fn values_are_exact() {
+        for (milli, text) in [
+            (0, "0.0"),
+            (20_600, "20.6"),
+            (-50, "-0.05"),
+            (23_449, "23.449"),
+            (-40_000, "-40.0"),
+            (1, "0.001"),
+            (i32::MAX, "2147483.647"),
+            (i32::MIN, "-2147483.648"),
+        ] {
+            let reading = Reading { temperature_mdegc: milli, humidity_mpercent: milli };
+            let sample =
+                Sample { at_ms: 0, reading, sensor: "x".to_owned(), attempts: 1, delivered_ms: Some(1_500) };
+            assert_eq!(
+                Line::of(&sample).csv(),
+                format!("1970-01-01T00:00:00.000Z,x,{text},{text},1,1970-01-01T00:00:01.500Z")
+            );
+            assert_eq!(
+                serde_json::to_string(&Line::of(&sample)).unwrap(),
+                format!(
+                    "{{\"time\":\"1970-01-01T00:00:00.000Z\",\"sensor\":\"x\",\"temperature_celsius\":{text},\
+                     \"humidity_percent\":{text},\"attempts\":1,\"delivered\":\"1970-01-01T00:00:01.500Z\"}}"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_is_quoted_when_it_must_be() {
+        for (name, field) in [
+            ("kitchen", "kitchen"),
+            ("dht11@4", "dht11@4"),
+            ("attic room", "attic room"),
+            ("", ""),
+            ("a,b", "\"a,b\""),
+            ("the \"attic\"", "\"the \"\"attic\"\"\""),
+            ("two\nlines", "\"two\nlines\""),
+        ] {
+            assert_eq!(quoted(name), field);
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::error::Error;
 
+mod asked;
 pub mod chart;
 pub mod doctor;
 pub mod export;
@@ -16,11 +17,19 @@ mod times;
 /// # Errors
 /// [`Error::Io`] for anything else, such as a full disk.
 pub fn print(text: &str) -> Result<(), Error> {
-    let mut stdout = io::stdout();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::Io("standard output".into(), error))
-        }
-        _ => Ok(()),
+    let mut out = io::stdout();
+    unless_closed(out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(stdout))
+}
+
+/// What standard output said.
+fn stdout(error: io::Error) -> Error {
+    Error::Io("standard output".into(), error)
+}
+
+/// Whoever closed the pipe has seen enough.
+fn unless_closed(written: Result<(), Error>) -> Result<(), Error> {
+    match written {
+        Err(Error::Io(_, error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
 }

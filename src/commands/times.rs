@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ZonedDateTime};
 
 use crate::error::Error;
 
@@ -17,7 +17,7 @@ pub(super) fn parse(option: &str, text: &str, now_ms: i64) -> Result<i64, Error>
         humantime::parse_duration(text).ok().and_then(|before| i64::try_from(before.as_millis()).ok());
     let local = || TimeZone::system().to_timestamp(text.parse::<DateTime>().ok()?).ok();
     before
-        .map(|before| now_ms.saturating_sub(before))
+        .map(|before| timestamp(now_ms.saturating_sub(before)).as_millisecond())
         .or_else(|| text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond))
         .or_else(|| local().map(Timestamp::as_millisecond))
         .ok_or_else(|| {
@@ -33,14 +33,19 @@ pub(super) fn rfc3339(ms: i64) -> String {
     format!("{:.3}", timestamp(ms))
 }
 
-/// In the zone of this machine.
-pub(super) fn local(ms: i64) -> DateTime {
-    TimeZone::system().to_datetime(timestamp(ms))
+/// What calendar and clock show there.
+pub(super) fn in_zone(ms: i64, zone: &TimeZone) -> ZonedDateTime {
+    timestamp(ms).to_zoned_datetime(zone.clone())
+}
+
+/// What this calendar and clock would mean in UTC, where each day has 24 hours.
+pub(super) fn as_if_utc(shown: &ZonedDateTime) -> i64 {
+    TimeZone::UTC.to_timestamp(shown.datetime()).map_or(0, Timestamp::as_millisecond)
 }
 
 /// To the second, in the zone of this machine: `2026-11-01 09:00:00`.
 pub(super) fn local_text(ms: i64) -> String {
-    local(ms).strftime("%F %T").to_string()
+    in_zone(ms, &TimeZone::system()).strftime("%F %T").to_string()
 }
 
 /// A length of time as far as it matters, in at most two units: `40s`, `2h 5m`, `3days`.
@@ -74,6 +79,7 @@ mod tests {
             ("2026-11-01T08:00:00Z", NOW),
             ("2026-11-01T09:00:00+01:00", NOW),
             ("1970-01-01T00:00:00.5Z", 500),
+            ("290000000years", Timestamp::MIN.as_millisecond()),
         ] {
             assert_eq!(parse("--since", text, NOW).unwrap(), ms, "{text}");
         }

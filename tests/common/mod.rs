@@ -24,6 +24,7 @@ use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
+use rusqlite::Connection;
 use serde::Deserialize;
 use tempfile::TempDir;
 
@@ -124,6 +125,25 @@ impl Bench {
     /// The store's file.
     pub(crate) fn store(&self) -> PathBuf {
         self.store_dir().join("readings.db")
+    }
+
+    /// Fills the store, which a run makes, with these readings of another boot and no others: when (ms since the epoch), whose, m°C
+    /// and m%RH. They were delivered 500 ms later.
+    pub(crate) fn keep(&self, readings: impl IntoIterator<Item = (i64, &'static str, i32, i32)>) {
+        self.run(&[]).delivered();
+        let mut db = Connection::open(self.store()).unwrap();
+        let all = db.transaction().unwrap();
+        all.execute("DELETE FROM reading", []).unwrap();
+        for (at_ms, sensor, temperature_mdegc, humidity_mpercent) in readings {
+            all.execute(
+                "INSERT INTO reading (taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts,
+                                      delivered_ms, status)
+                 VALUES (?1, 0, 'another boot', ?2, ?3, ?4, 1, ?1 + 500, 0)",
+                (at_ms, sensor, temperature_mdegc, humidity_mpercent),
+            )
+            .unwrap();
+        }
+        all.commit().unwrap();
     }
 
     /// Lets the server take what arrives, instead of only accepting connections.

@@ -1,0 +1,110 @@
+//! Which readings `chart` and `export` are asked for, and what there is if those are not.
+
+use std::env;
+
+use super::times;
+use crate::cli;
+use crate::clock::Moment;
+use crate::config::Config;
+use crate::error::{Error, plural};
+use crate::history::{History, Sample, Selection};
+
+/// Before and after all that a clock shows.
+const BEGINNING: i64 = i64::MIN;
+const END: i64 = i64::MAX;
+
+/// The readings that a command line asks for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// Not before, in ms since the epoch.
+    pub(super) since_ms: i64,
+    /// Before, in ms since the epoch.
+    pub(super) until_ms: i64,
+    sensor: Option<String>,
+    history: History,
+}
+
+impl Asked {
+    /// Those of the sensor in `args`, if one is named there: the one in the configuration may be called something else.
+    /// Without a time to begin or to end at, all.
+    ///
+    /// # Errors
+    /// What is wrong with the command line or the configuration, or that the store cannot be read.
+    pub(super) fn new(args: &cli::Args, since: Option<&str>, until: Option<&str>) -> Result<Asked, Error> {
+        let now = Moment::now();
+        let time = |option: &str, text: Option<&str>, default: i64| {
+            text.map_or(Ok(default), |text| times::parse(option, text, now.wall_ms))
+        };
+        let since_ms = time("--since", since, BEGINNING)?;
+        let until_ms = time("--until", until, END)?;
+        if since_ms >= until_ms.min(now.wall_ms) {
+            let end = if until_ms < now.wall_ms {
+                format!("--until {}", times::local_text(until_ms))
+            } else {
+                "now".to_owned()
+            };
+            let since = times::local_text(since_ms);
+            return Err(Error::Usage(format!("--since: must be before {end}, and {since} is not")));
+        }
+        let config = Config::load(args, &|name| env::var_os(name))?;
+        Ok(Asked {
+            since_ms,
+            until_ms,
+            sensor: args.device.clone(),
+            history: History::open(&config.store.path, &now)?,
+        })
+    }
+
+    /// Shows each of them, in the order they were taken.
+    ///
+    /// # Errors
+    /// [`Error::NotKept`] if there are none; [`Error::Store`]; what `each` said.
+    pub(super) fn each(&self, mut each: impl FnMut(Sample) -> Result<(), Error>) -> Result<(), Error> {
+        let mut none = true;
+        let selection = Selection {
+            since_ms: Some(self.since_ms),
+            until_ms: Some(self.until_ms),
+            sensor: self.sensor.as_deref(),
+        };
+        self.history.samples(&selection, |sample| {
+            none = false;
+            each(sample)
+        })?;
+        if none { Err(Error::NotKept(self.nothing()?)) } else { Ok(()) }
+    }
+
+    /// What was not found, and what there is.
+    fn nothing(&self) -> Result<String, Error> {
+        let (mut count, mut first_ms, mut last_ms) = (0_u32, i64::MAX, i64::MIN);
+        let mut sensors: Vec<String> = Vec::new();
+        self.history.samples(&Selection::default(), |sample| {
+            count = count.saturating_add(1);
+            first_ms = first_ms.min(sample.at_ms);
+            last_ms = last_ms.max(sample.at_ms);
+            if !sensors.contains(&sample.sensor) {
+                sensors.push(sample.sensor);
+            }
+            Ok(())
+        })?;
+        if count == 0 {
+            return Ok("there is no reading yet".to_owned());
+        }
+        let mut text = "there is no reading".to_owned();
+        if let Some(sensor) = &self.sensor {
+            text += &format!(" of {sensor}");
+        }
+        if self.since_ms > BEGINNING {
+            text += &format!(" since {}", times::local_text(self.since_ms));
+        }
+        if self.until_ms < END {
+            text += &format!(" until {}", times::local_text(self.until_ms));
+        }
+        Ok(format!(
+            "{text}; the store has {count} {} of {}, the first of {}, the last of {}",
+            plural(count, "reading", "readings"),
+            sensors.join(", "),
+            times::local_text(first_ms),
+            times::local_text(last_ms)
+        ))
+    }
+}

@@ -1,0 +1,466 @@
+//! `iio-focus chart`: the picture in the terminal, the one in SVG, and what cannot be drawn.
+
+mod common;
+
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use common::{Bench, Outcome, PROGRAM};
+use serde_json::Value;
+
+/// 2026-11-01T17:00:00Z, and in Berlin 18:00.
+const EVENING: i64 = 1_793_552_400_000;
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+
+const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
+
+/// The night that `night` has in its store.
+const NIGHT: [&str; 5] = ["chart", "--since", "2026-11-01T18:00", "--until", "2026-11-02T18:00"];
+
+/// A day from one evening to the next, in readings 10 minutes apart: 21.6 °C and 44.2 %RH at its ends, 18 °C and 55 %RH
+/// in its middle, and nothing from 04:00 to 06:10.
+fn night() -> Bench {
+    let bench = in_berlin();
+    let minutes = (0..1440_i32).step_by(10).filter(|minute| !(610..730).contains(minute));
+    bench.keep(minutes.map(|minute| {
+        let far = (minute - 720).abs();
+        let (temperature_mdegc, humidity_mpercent) = (18_000 + far * 5, 55_000 - far * 15);
+        (EVENING + i64::from(minute) * MINUTE, "kitchen", temperature_mdegc, humidity_mpercent)
+    }));
+    bench
+}
+
+fn in_berlin() -> Bench {
+    let mut bench = Bench::with_sensor();
+    bench.env("TZ", BERLIN);
+    bench.env("LANG", "C.UTF-8");
+    bench
+}
+
+/// What is printed, when nothing is wrong.
+#[track_caller]
+fn chart(bench: &Bench, words: &[&str]) -> String {
+    good(bench.run(words))
+}
+
+#[track_caller]
+fn good(outcome: Outcome) -> String {
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{outcome:#?}");
+    outcome.stdout
+}
+
+fn with<'a>(words: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    [words, more].concat()
+}
+
+// ---- in the terminal
+
+#[test]
+fn a_night_is_drawn_in_braille() {
+    let mut bench = night();
+    bench.env("COLUMNS", "60");
+    assert_eq!(
+        chart(&bench, &NIGHT),
+        r"kitchen, 2026-11-01 18:00 to 2026-11-02 18:00 CET
+temperature in °C: min 18.1, mean 19.9, max 21.6
+ 22┤⡀
+   │⠉⠓⠦⣄⡀                                              ⢀⣠⠴⠚⠉
+ 21┤    ⠉⠓⠦⣄                                        ⣀⡴⠚⠉
+   │       ⠈⠉⠳⠤⣄⡀                               ⣠⠤⠞⠋⠁
+ 20┤           ⠈⠉⠓⢦⣀                        ⣀⡤⠞⠉⠁
+   │               ⠈⠙⠲⢤⣀                ⣀⡤⠖⠋⠁
+ 19┤                   ⠈⠉⠧⢤⡀        ⢀⡤⠴⠋⠁
+   │                            ⣀⡤⠖⠋⠉
+ 18┤                            ⠁
+humidity in %RH: min 44.2, mean 49.2, max 54.9
+ 55┤                      ⣀⡀    ⠙⠒⠦⠤⣄⣀
+   │               ⢀⣀⡤⠤⠖⠒⠋⠁          ⠈⠉⠓⠲⠤⢤⣀⡀
+ 50┤         ⣀⣀⡤⠴⠒⠋⠉                        ⠉⠉⠓⠦⢤⣀⣀
+   │  ⢀⣀⣠⠤⠖⠋⠉⠁                                    ⠈⠉⠙⠲⠤⣄⣀⡀
+ 45┤⠒⠋⠉                                                  ⠉⠙⠒
+   │
+ 40┤
+   └┬─────────────┬─────────────┬─────────────┬────────────┬
+  18:00         Nov 2         06:00         12:00      18:00
+"
+    );
+}
+
+#[test]
+fn and_in_ascii() {
+    let mut bench = night();
+    bench.env("COLUMNS", "60");
+    assert_eq!(
+        chart(&bench, &with(&NIGHT, &["--ascii"])),
+        r"kitchen, 2026-11-01 18:00 to 2026-11-02 18:00 CET
+temperature in degC: min 18.1, mean 19.9, max 21.6
+ 22+
+   |':..                                                ..:'
+ 21+   '':..                                        ..:''
+   |       '':..                                ..:''
+ 20+           '':..                        ..:''
+   |               '':..                ..:''
+ 19+                   '':..        ...:'
+   |                       '    ..:'''
+ 18+                            '
+humidity in %RH: min 44.2, mean 49.2, max 54.9
+ 55+                       .    ':...
+   |                ....:'''        ''':....
+ 50+          ...:'''                      ''':...
+   |   ....:'''                                  '''':...
+ 45+:'''                                                ''':
+   |
+ 40+
+   ++-------------+-------------+-------------+------------+
+  18:00         Nov 2         06:00         12:00      18:00
+"
+    );
+}
+
+#[test]
+fn ascii_is_for_who_asks_for_it_and_where_nothing_else_can_be_shown() {
+    let is_ascii = |env: &[(&str, &str)]| {
+        let mut bench = night();
+        bench.unset_env("LANG");
+        for (name, value) in env {
+            bench.env(name, value);
+        }
+        chart(&bench, &NIGHT).is_ascii()
+    };
+    assert!(is_ascii(&[]));
+    assert!(is_ascii(&[("LANG", "C")]));
+    assert!(is_ascii(&[("LANG", "de_DE@euro")]));
+    assert!(is_ascii(&[("LC_ALL", "POSIX"), ("LC_CTYPE", "C.UTF-8"), ("LANG", "C.UTF-8")]));
+    assert!(is_ascii(&[("LC_CTYPE", "C"), ("LANG", "C.UTF-8")]));
+    // The kernel's own console has no such font.
+    assert!(is_ascii(&[("LANG", "C.UTF-8"), ("TERM", "linux")]));
+    assert!(!is_ascii(&[("LANG", "C.UTF-8"), ("TERM", "xterm")]));
+    assert!(!is_ascii(&[("LC_ALL", ""), ("LC_CTYPE", ""), ("LANG", "ko_KR.utf8")]));
+    assert!(!is_ascii(&[("LC_ALL", "C.UTF-8"), ("LANG", "C")]));
+}
+
+#[test]
+fn it_fits_into_every_width_and_24_lines() {
+    let mut bench = night();
+    for ascii in [false, true] {
+        for columns in [30, 31, 40, 79, 80, 81, 140, 500] {
+            bench.env("COLUMNS", &columns.to_string());
+            let picture = chart(&bench, &with(&NIGHT, if ascii { &["--ascii"] } else { &[] }));
+            let widest = picture.lines().map(|line| line.chars().count()).max().unwrap();
+            assert_eq!(widest, columns, "{picture}");
+            assert!(columns < 60 || picture.lines().count() <= 23, "{picture}");
+        }
+    }
+    for (columns, width) in [("0", 80), ("", 80), ("-5", 80), ("many", 80), ("7", 30)] {
+        bench.env("COLUMNS", columns);
+        let picture = chart(&bench, &NIGHT);
+        assert_eq!(picture.lines().map(|line| line.chars().count()).max().unwrap(), width, "{columns}");
+    }
+}
+
+#[test]
+fn the_terminal_says_how_wide_it_is() {
+    let mut bench = night();
+    bench.env("COLUMNS", "100");
+    let command = bench.command(&NIGHT);
+    let words: Vec<String> = [command.get_program()]
+        .into_iter()
+        .chain(command.get_args())
+        .map(|word| format!("'{}'", word.to_str().unwrap()))
+        .collect();
+    for (columns, width) in [("61", 61), ("0", 100)] {
+        let script = format!("stty rows 24 cols {columns}; {}", words.join(" "));
+        let outcome = bench.bare(&["script", "-qec", &script, "/dev/null"]).output().unwrap();
+        assert!(outcome.status.success(), "{outcome:?}");
+        let picture = String::from_utf8(outcome.stdout).unwrap().replace('\r', "");
+        assert_eq!(picture.lines().map(|line| line.chars().count()).max().unwrap(), width, "{picture}");
+    }
+}
+
+#[test]
+fn unless_asked_it_is_of_the_last_24_hours() {
+    let bench = in_berlin();
+    let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    bench.keep([
+        (now - 25 * HOUR, "kitchen", 10_000, 90_000),
+        (now - 23 * HOUR, "kitchen", 20_000, 50_000),
+        (now - HOUR, "kitchen", 22_000, 40_000),
+        (now + HOUR, "kitchen", 30_000, 10_000),
+    ]);
+    let picture = chart(&bench, &["chart"]);
+    assert!(picture.contains("min 20.0 at ") && picture.contains("mean 21.0, max 22.0 at "), "{picture}");
+    assert!(picture.contains("min 40.0 at ") && picture.contains("mean 45.0, max 50.0 at "), "{picture}");
+    assert!(chart(&bench, &["chart", "--since", "30h"]).contains("min 10.0 on "));
+}
+
+#[test]
+fn times_are_local_also_where_the_clock_is_set_back() {
+    // 2026-10-25T01:00:00Z
+    const SET_BACK: i64 = 1_792_890_000_000;
+    let mut bench = in_berlin();
+    bench.env("COLUMNS", "80");
+    bench.keep(
+        (-180..180)
+            .step_by(5)
+            .map(|minute: i32| (SET_BACK + i64::from(minute) * MINUTE, "kitchen", 20_000 + minute, 50_000)),
+    );
+    let picture = chart(&bench, &["chart", "--since=2026-10-24T22:00:00Z", "--until=2026-10-25T04:00:00Z"]);
+    assert!(picture.starts_with("kitchen, 2026-10-25 00:00 CEST to 2026-10-25 05:00 CET\n"), "{picture}");
+    assert!(picture.contains("min 19.8 at 00:00, mean 20.0, max 20.2 at 04:55\n"), "{picture}");
+    let hours: Vec<&str> = picture.lines().last().unwrap().split_whitespace().collect();
+    assert_eq!(hours.join(" "), "Oct 25 01:00 02:00 02:00 03:00 04:00 05:00");
+    // The last five minutes have none.
+    assert!(dots_missing(&picture) <= 1, "{picture}");
+}
+
+/// How many columns of the first panel have no dot.
+fn dots_missing(picture: &str) -> usize {
+    let axis = |line: &&str| line.chars().any(|c| "┤│".contains(c));
+    let rows: Vec<Vec<char>> = picture
+        .lines()
+        .skip_while(|line| !axis(line))
+        .take_while(axis)
+        .map(|line| line.chars().collect())
+        .collect();
+    let axis = rows[0].iter().position(|c| *c == '┤').unwrap();
+    let width = picture.lines().map(|line| line.chars().count()).max().unwrap();
+    let empty = |column: &usize| rows.iter().all(|row| row.get(*column).is_none_or(|c| *c == ' '));
+    (axis + 1..width).filter(empty).count()
+}
+
+#[test]
+fn a_gap_is_one_however_wide_the_picture_is_and_no_other_is_shown() {
+    let mut bench = in_berlin();
+    // An hour of minutes, as tries and the timer's delay make them, and none from 30 to 39.
+    bench.keep((0..60).filter(|minute| !(30..40).contains(minute)).map(|minute: i32| {
+        (EVENING + i64::from(minute) * MINUTE + i64::from(minute * 7 % 25) * 1000, "kitchen", 20_000, 50_000)
+    }));
+    for columns in [30, 64, 80, 140, 300] {
+        bench.env("COLUMNS", &columns.to_string());
+        let picture = chart(&bench, &["chart", "--since=2026-11-01T18:00", "--until=2026-11-01T19:00"]);
+        let (plot, missing) = (columns - 5, dots_missing(&picture));
+        assert!(missing.abs_diff(plot * 11 / 60) <= plot / 60 + 2, "{missing} of {plot}: {picture}");
+    }
+}
+
+#[test]
+fn one_reading_is_one_dot() {
+    let bench = in_berlin();
+    bench.keep([(EVENING, "kitchen", -50, 100_000)]);
+    let picture = chart(&bench, &["chart", "--since=2026-11-01T17:00", "--until=2026-11-01T19:00"]);
+    let dots = picture.chars().filter(|c| ('\u{2801}'..='\u{28ff}').contains(c)).count();
+    assert_eq!(dots, 2, "{picture}");
+    assert!(
+        picture.contains("temperature in °C: min -0.1 at 18:00, mean -0.1, max -0.1 at 18:00\n"),
+        "{picture}"
+    );
+    assert!(
+        picture.contains("humidity in %RH: min 100.0 at 18:00, mean 100.0, max 100.0 at 18:00\n"),
+        "{picture}"
+    );
+}
+
+#[test]
+fn a_name_cannot_control_the_terminal() {
+    let bench = in_berlin();
+    bench.keep([(EVENING, "k\u{1b}[2Jü", 20_000, 50_000)]);
+    let words = ["chart", "--since=2026-11-01T17:00", "--until=2026-11-01T19:00"];
+    assert!(chart(&bench, &words).starts_with("k\u{fffd}[2Jü, 2026"));
+    assert!(chart(&bench, &with(&words, &["--ascii"])).starts_with("k?[2J?, 2026"));
+}
+
+// ---- SVG
+
+/// What an XML parser makes of it: a list of [element, attributes, text].
+fn parsed(svg: &str) -> Vec<(String, Value, String)> {
+    const PARSE: &str = "import json, sys, xml.etree.ElementTree as tree\n\
+        print(json.dumps([[e.tag.split('}')[1], e.attrib, ''.join(e.itertext())] for e in tree.parse(sys.argv[1]).iter()]))";
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("chart.svg");
+    fs::write(&file, svg).unwrap();
+    let output = Command::new("python3").args(["-c", PARSE]).arg(file).output().unwrap();
+    assert!(output.status.success(), "{}{svg}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn texts<'a>(elements: &'a [(String, Value, String)], name: &str) -> Vec<&'a str> {
+    elements.iter().filter(|element| element.0 == name).map(|element| element.2.as_str()).collect()
+}
+
+#[test]
+fn a_picture_has_title_axes_units_gaps_both_quantities_and_their_extremes() {
+    let elements = parsed(&chart(&night(), &with(&NIGHT, &["--svg", "-"])));
+    let title = "kitchen, 2026-11-01 18:00 to 2026-11-02 18:00 CET";
+    let gap = "no readings from 2026-11-02 04:00:00 to 2026-11-02 06:10:00";
+    assert_eq!(texts(&elements, "title"), [title, gap, gap]);
+    let texts = texts(&elements, "text");
+    assert_eq!(
+        texts.join("|"),
+        "kitchen, 2026-11-01 18:00 to 2026-11-02 18:00 CET|temperature in °C: min 18.1 at 06:10, mean 19.9, max 21.6 at 18:00|22|21|20|19|18|18:00|21:00|Nov 2|03:00|06:00|09:00|12:00|15:00|18:00|\
+         humidity in %RH: min 44.2 at 18:00, mean 49.2, max 54.9 at 06:10|55|50|45|40|18:00|21:00|Nov 2|03:00|06:00|09:00|12:00|15:00|18:00|\
+         line: mean of each 1m 50s; band: from least to most; grey: no readings"
+    );
+    // A line and a band on both sides of the gap, in both panels.
+    for name in ["polyline", "polygon"] {
+        assert_eq!(elements.iter().filter(|element| element.0 == name).count(), 4, "{name}");
+    }
+    // Nothing of it is outside, and nothing from elsewhere.
+    for (name, attributes, _) in &elements {
+        assert!(
+            attributes.get("href").is_none() && !["image", "use", "style", "script"].contains(&name.as_str())
+        );
+        for point in attributes["points"].as_str().unwrap_or_default().split_whitespace() {
+            let (x, y) = point.split_once(',').unwrap();
+            let (x, y): (f64, f64) = (x.parse().unwrap(), y.parse().unwrap());
+            assert!((56.0..=836.0).contains(&x) && (76.0..=460.0).contains(&y), "{point}");
+        }
+    }
+}
+
+#[test]
+fn what_a_sensor_is_called_stays_text() {
+    let bench = in_berlin();
+    bench.keep([(EVENING, "<b>\"Küche\" & \u{1b}</b>", 20_000, 50_000)]);
+    let elements =
+        parsed(&chart(&bench, &["chart", "--since=2026-11-01T17:00", "--until=2026-11-01T19:00", "--svg=-"]));
+    assert!(texts(&elements, "text")[0].starts_with("<b>\"Küche\" & \u{fffd}</b>, 2026-11-01 17:00 to"));
+    assert_eq!(elements.iter().filter(|element| element.0 == "b").count(), 0);
+}
+
+#[test]
+fn a_file_is_replaced_as_a_whole_and_keeps_its_mode_and_its_links() {
+    let bench = night();
+    let picture = chart(&bench, &with(&NIGHT, &["--svg", "-"]));
+    fs::create_dir(bench.path("www")).unwrap();
+    let file = bench.path("www/night.svg");
+    assert_eq!(chart(&bench, &with(&NIGHT, &["--svg", "www/night.svg"])), "");
+    assert_eq!(fs::read_to_string(&file).unwrap(), picture);
+
+    let only_file = || fs::read_dir(bench.path("www")).unwrap().count() == 1;
+    fs::write(&file, "old").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    let before = fs::metadata(&file).unwrap().ino();
+    let words = with(&NIGHT, &["--svg", "www/night.svg"]);
+    // It cannot be put in place: the old one stays.
+    let failed = bench.run_traced(&["-e", "trace=rename", "-e", "inject=rename:error=EIO"], &words);
+    failed.fails(74, &["www/night.svg: EIO: I/O error"]);
+    assert!(fs::read_to_string(&file).unwrap() == "old" && only_file());
+    symlink("www/night.svg", bench.path("link.svg")).unwrap();
+    assert_eq!(chart(&bench, &with(&NIGHT, &["--svg", "link.svg"])), "");
+    assert_eq!(fs::read_to_string(&file).unwrap(), picture);
+    assert!(bench.path("link.svg").is_symlink() && only_file());
+    let after = fs::metadata(&file).unwrap();
+    assert!(after.ino() != before && after.mode() & 0o777 == 0o640);
+}
+
+#[test]
+fn what_is_no_file_is_written_to_and_stays_what_it_is() {
+    let bench = night();
+    let picture = chart(&bench, &with(&NIGHT, &["--svg", "-"]));
+    assert_eq!(chart(&bench, &with(&NIGHT, &["--svg", "/dev/stdout"])), picture);
+    common::fifo(&bench.path("pipe"));
+    let reader = bench.bare(&["cat", "pipe"]).spawn().unwrap();
+    chart(&bench, &with(&NIGHT, &["--svg", "pipe"]));
+    assert_eq!(String::from_utf8(reader.wait_with_output().unwrap().stdout).unwrap(), picture);
+    bench
+        .run(&with(&NIGHT, &["--svg", "/dev/full"]))
+        .fails(74, &["/dev/full: ENOSPC: No space left on device"]);
+    bench.run(&with(&NIGHT, &["--svg", "no/such/folder.svg"])).fails(74, &["no/such/folder.svg: ENOENT"]);
+    bench.run(&with(&NIGHT, &["--svg", "bin"])).fails(74, &["bin: EISDIR"]);
+    bench.run(&with(&NIGHT, &["--svg", ""])).fails(74, &["ENOENT"]);
+}
+
+// ---- what cannot be drawn
+
+#[test]
+fn several_sensors_are_not_one_line() {
+    let bench = in_berlin();
+    bench.keep((0..60).map(|minute| {
+        let (sensor, temperature) = if minute % 2 == 0 { ("kitchen", 20_000) } else { ("attic", 5_000) };
+        (EVENING + minute * MINUTE, sensor, temperature, 50_000)
+    }));
+    let hour = ["chart", "--since=2026-11-01T18:00", "--until=2026-11-01T19:00"];
+    bench.run(&hour).fails(
+        66,
+        &["these are readings of several sensors, and a chart is of one: choose with --device kitchen or --device attic"],
+    );
+    let picture = chart(&bench, &with(&hour, &["--device", "attic"]));
+    assert!(picture.starts_with("attic, ") && picture.contains("mean 5.0"), "{picture}");
+    // Where there is one, nobody has to choose.
+    assert!(
+        chart(&bench, &["chart", "--since=2026-11-01T18:00", "--until=2026-11-01T18:01"])
+            .starts_with("kitchen, ")
+    );
+}
+
+#[test]
+fn what_is_not_there_is_one_line_that_says_what_is() {
+    let bench = night();
+    let there = "the store has 132 readings of kitchen, the first of 2026-11-01 18:00:00, the last of 2026-11-02 17:50:00";
+    bench
+        .run(&["chart", "--since", "2026-11-03", "--until", "2026-11-04"])
+        .fails(66, &["there is no reading since 2026-11-03 00:00:00 until 2026-11-04 00:00:00; ", there]);
+    let outcome = bench.run(&with(&NIGHT, &["--device", "attic", "--svg", "attic.svg"]));
+    outcome.fails(66, &["there is no reading of attic since ", there]);
+    assert!(!bench.path("attic.svg").exists());
+    Bench::with_sensor()
+        .run(&["chart"])
+        .fails(74, &["cannot read the store", "no run has kept anything yet"]);
+}
+
+#[test]
+fn a_wrong_time_is_one_line_that_says_what_would_be_right() {
+    for (options, line) in [
+        (["--since", "yesterday"].as_slice(), "--since: must be a duration before now such as 24h, a date"),
+        (&["--until", "13:00"], "--until: must be a duration before now such as 24h, a date"),
+        (
+            &["--until", "2026-10-01", "--since", "2026-10-02"],
+            "--since: must be before --until 2026-10-01 00:00:00",
+        ),
+        // A day before now is not before a year before now.
+        (&["--until", "1y"], "--since: must be before --until "),
+        (&["--since", "0s"], "--since: must be before now, and "),
+    ] {
+        night().run(&with(&["chart"], options)).fails(64, &[line]);
+    }
+}
+
+#[test]
+fn standard_output_may_be_closed_but_not_full() {
+    let bench = night();
+    for words in [NIGHT.to_vec(), with(&NIGHT, &["--svg", "-"])] {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        drop(ours);
+        good(bench.outcome(bench.command(&words).stdout(OwnedFd::from(theirs))));
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        bench.outcome(bench.command(&words).stdout(full)).fails(74, &["standard output: ENOSPC"]);
+    }
+    // It needs nothing that a delivery needs.
+    let help = good(bench.outcome(&mut bench.bare(&[PROGRAM, "chart", "--help"])));
+    assert!(help.starts_with("Usage: iio-focus chart "), "{help}");
+}
+
+/// However far the times are from today.
+#[test]
+fn every_period_can_be_drawn() {
+    let bench = night();
+    for (since, until) in [
+        ("0001-01-01", "9999-12-30"),
+        ("290000000years", "2027-01-01"),
+        ("-009999-01-03T00:00:00Z", "9999-12-30T00:00:00Z"),
+        ("2026-11-01T18:00:00", "2026-11-01T18:00:00.001"),
+        ("2026-11-01T17:59:59", "2026-11-01T18:00:01"),
+        ("2000-01-01", "2027-01-01"),
+    ] {
+        for more in [["--ascii"].as_slice(), &[], &["--svg", "-"]] {
+            let (since, until) = (format!("--since={since}"), format!("--until={until}"));
+            let picture = chart(&bench, &with(&["chart", &since, &until], more));
+            assert!(picture.contains("kitchen, "), "{picture}");
+        }
+    }
+}
