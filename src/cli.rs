@@ -194,7 +194,7 @@ pub struct Chart {
     #[argh(option, arg_name = "name")]
     pub device: Option<String>,
 
-    /// from then on (default: 24h)
+    /// from then on (default: 24h before the end)
     #[argh(option, arg_name = "time")]
     pub since: Option<String>,
 

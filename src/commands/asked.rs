@@ -26,17 +26,22 @@ pub(super) struct Asked {
 
 impl Asked {
     /// Those of the sensor in `args`, if one is named there: the one in the configuration may be called something else.
-    /// Without a time to begin or to end at, all.
+    /// Without a time to begin or to end at: the last so many ms, and until now; or all.
     ///
     /// # Errors
     /// What is wrong with the command line or the configuration, or that the store cannot be read.
-    pub(super) fn new(args: &cli::Args, since: Option<&str>, until: Option<&str>) -> Result<Asked, Error> {
+    pub(super) fn new(
+        args: &cli::Args,
+        since: Option<&str>,
+        until: Option<&str>,
+        last_ms: Option<i64>,
+    ) -> Result<Asked, Error> {
         let now = Moment::now();
         let time = |option: &str, text: Option<&str>, default: i64| {
             text.map_or(Ok(default), |text| times::parse(option, text, now.wall_ms))
         };
-        let since_ms = time("--since", since, BEGINNING)?;
-        let until_ms = time("--until", until, END)?;
+        let until_ms = time("--until", until, last_ms.map_or(END, |_| now.wall_ms))?;
+        let since_ms = time("--since", since, last_ms.map_or(BEGINNING, |last_ms| until_ms - last_ms))?;
         if since_ms >= until_ms.min(now.wall_ms) {
             let end = if until_ms < now.wall_ms {
                 format!("--until {}", times::local_text(until_ms))

@@ -30,10 +30,6 @@ use super::times;
 use crate::cli;
 use crate::error::Error;
 
-/// What is shown if no other period is asked for, as it would be typed.
-const SINCE: &str = "24h";
-const UNTIL: &str = "0s";
-
 /// How wide the picture is where nobody says how wide a line is.
 const WIDTH: usize = 80;
 
@@ -46,9 +42,7 @@ const YEAR_MS: i64 = 365 * DAY_MS;
 /// What is wrong with the command line or the configuration, that the store cannot be read or has no such reading, or
 /// those of several sensors; what the file or standard output said, but not that nobody reads it.
 pub fn run(args: &cli::Args, chart: &cli::Chart) -> Result<(), Error> {
-    let since = chart.since.as_deref().unwrap_or(SINCE);
-    let until = chart.until.as_deref().unwrap_or(UNTIL);
-    let asked = Asked::new(args, Some(since), Some(until))?;
+    let asked = Asked::new(args, chart.since.as_deref(), chart.until.as_deref(), Some(DAY_MS))?;
     let Some(file) = &chart.svg else {
         let width = width();
         let picture = Picture::of(&asked, terminal::parts(width))?;

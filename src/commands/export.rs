@@ -34,7 +34,7 @@ struct Line<'a> {
 /// What is wrong with the command line or the configuration, that the store cannot be read or has no such reading, or
 /// what standard output said, but not that nobody reads it.
 pub fn run(args: &cli::Args, export: &cli::Export) -> Result<(), Error> {
-    let asked = Asked::new(args, export.since.as_deref(), export.until.as_deref())?;
+    let asked = Asked::new(args, export.since.as_deref(), export.until.as_deref(), None)?;
     let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
     let mut header = if export.json { "" } else { HEADER };
     let written = asked.each(|sample| {
