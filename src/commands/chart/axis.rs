@@ -12,48 +12,46 @@ const LEAST_RANGE: i64 = 1000;
 /// No humidity is outside.
 const HUMIDITY: (i64, i64) = (0, 100_000);
 
-/// An axis of values, in thousandths of the unit, that begins and ends with a tick.
+/// An axis of values, in thousandths of the unit, with a tick at each multiple of its step.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Axis {
-    pub(super) low: i64,
-    pub(super) high: i64,
+    low: i64,
+    high: i64,
     step: i64,
 }
 
 impl Axis {
-    /// One that holds all values, with at most so many steps (more than one) of 1, 2 or 5 times a power of ten.
-    pub(super) fn of(quantity: Quantity, values: &Values, most_steps: i64) -> Axis {
-        let (least, most) = (i64::from(values.least), i64::from(values.most));
-        let wider = (LEAST_RANGE - (most - least)).max(0);
-        // To a tenth, so that no step is spent on what is beyond.
-        let tenth = |value: i64| (value + 50).div_euclid(100) * 100;
-        let (mut low, mut high) =
-            (least.min(tenth(least - wider / 2)), most.max(tenth(most + wider - wider / 2)));
-        if quantity == Quantity::Humidity && HUMIDITY.0 <= least && most <= HUMIDITY.1 {
-            let inside = (HUMIDITY.0 - low).max(0) - (high - HUMIDITY.1).max(0);
-            (low, high) = (low + inside, high + inside);
-        }
-        let steps = (2..).flat_map(|power| [1, 2, 5].map(|digit| digit * 10_i64.pow(power)));
-        for step in steps {
-            let axis =
-                Axis { low: low.div_euclid(step) * step, high: -(-high).div_euclid(step) * step, step };
-            if axis.steps() <= most_steps.max(2) {
-                return axis;
-            }
-        }
-        unreachable!("10^18 is more than any value")
+    /// From the least value to the most, in steps of 1, 2 or 5 times a power of ten, and at most so many of them.
+    pub(super) fn tight(quantity: Quantity, values: &Values, most_steps: i64) -> Axis {
+        let (low, high) = range(quantity, values);
+        let fits = |axis: &Axis| high - low <= axis.step * most_steps;
+        // A power of ten that is more than any range ends it.
+        steps().map(|step| Axis { low, high, step }).find(fits).unwrap_or(Axis {
+            low,
+            high,
+            step: high - low,
+        })
     }
 
-    pub(super) fn steps(&self) -> i64 {
-        (self.high - self.low) / self.step
+    /// Likewise, but it begins and ends with a tick.
+    pub(super) fn round(quantity: Quantity, values: &Values, most_steps: i64) -> Axis {
+        let (low, high) = range(quantity, values);
+        let fits = |axis: &Axis| axis.high - axis.low <= axis.step * most_steps;
+        let round = |step: i64| Axis {
+            low: low.div_euclid(step) * step,
+            high: -(-high).div_euclid(step) * step,
+            step,
+        };
+        steps().map(round).find(fits).unwrap_or(Axis { low, high, step: high - low })
     }
 
     /// Value and label of each tick, the highest first.
     pub(super) fn ticks(&self) -> impl Iterator<Item = (i64, String)> {
-        (0..=self.steps()).map(|step| self.high - step * self.step).map(|value| {
-            let label = if self.step % 1000 == 0 { (value / 1000).to_string() } else { one_decimal(value) };
-            (value, label)
-        })
+        let highest = self.high.div_euclid(self.step);
+        let ticks =
+            (0..).map(move |below| (highest - below) * self.step).take_while(|value| *value >= self.low);
+        let whole = self.step % 1000 == 0;
+        ticks.map(move |value| (value, if whole { (value / 1000).to_string() } else { one_decimal(value) }))
     }
 
     /// How far below the top a value is, when so much is between top and bottom.
@@ -61,6 +59,25 @@ impl Axis {
         let range = self.high - self.low;
         ((self.high - value) * height + range / 2) / range
     }
+}
+
+/// What is shown: at least [`LEAST_RANGE`], and no humidity that there is not.
+fn range(quantity: Quantity, values: &Values) -> (i64, i64) {
+    let (least, most) = (i64::from(values.least), i64::from(values.most));
+    let wider = (LEAST_RANGE - (most - least)).max(0);
+    // To a tenth, so that no step is spent on what is beyond.
+    let tenth = |value: i64| (value + 50).div_euclid(100) * 100;
+    let (low, high) = (least.min(tenth(least - wider / 2)), most.max(tenth(most + wider - wider / 2)));
+    if quantity == Quantity::Humidity && HUMIDITY.0 <= least && most <= HUMIDITY.1 {
+        let inside = (HUMIDITY.0 - low).max(0) - (high - HUMIDITY.1).max(0);
+        return (low + inside, high + inside);
+    }
+    (low, high)
+}
+
+/// In thousandths: 0.1, 0.2, 0.5, 1, 2, 5, 10 and so on.
+fn steps() -> impl Iterator<Item = i64> {
+    (2..=12).flat_map(|power| [1, 2, 5].map(|digit| digit * 10_i64.pow(power)))
 }
 
 /// Thousandths as a person reads them: `20.6`, rounded, and never `-0.0`.
@@ -204,45 +221,53 @@ mod tests {
     use super::*;
     use crate::reading::Reading;
 
-    fn axis(quantity: Quantity, least: i32, most: i32, most_steps: i64) -> Axis {
+    fn values(quantity: Quantity, least: i32, most: i32) -> Values {
         let mut series = Series::new(0, 1, 1);
         for value in [least, most] {
             series.add(0, Reading { temperature_mdegc: value, humidity_mpercent: value });
         }
-        Axis::of(quantity, series.values(quantity), most_steps)
+        *series.values(quantity)
     }
 
     #[test]
-    fn ticks_are_1_2_or_5_and_hold_all_values() {
-        for (quantity, least, most, labels) in [
-            (Quantity::Temperature, 17_900, 22_800, "24 22 20 18 16"),
-            (Quantity::Temperature, 20_000, 20_000, "20.5 20.0 19.5"),
-            (Quantity::Temperature, 20_050, 20_950, "21.0 20.5 20.0"),
-            (Quantity::Temperature, 19_820, 20_175, "20.5 20.0 19.5"),
-            (Quantity::Temperature, 19_460, 20_440, "20.5 20.0 19.5 19.0"),
-            (Quantity::Temperature, -300, 400, "1.0 0.5 0.0 -0.5"),
-            (Quantity::Temperature, -40_000, 80_000, "100 50 0 -50"),
-            (Quantity::Temperature, -5_100, -4_900, "-4.5 -5.0 -5.5"),
-            (Quantity::Humidity, 0, 100_000, "100 50 0"),
-            (Quantity::Humidity, 100_000, 100_000, "100.0 99.5 99.0"),
-            (Quantity::Humidity, 0, 100, "1.0 0.5 0.0"),
-            (Quantity::Humidity, 101_000, 101_000, "101.5 101.0 100.5"),
-            (Quantity::Humidity, 38_000, 51_000, "55 50 45 40 35"),
-            (Quantity::Temperature, i32::MIN, i32::MAX, "4000000 2000000 0 -2000000 -4000000"),
+    fn ticks_are_1_2_or_5_and_the_axis_holds_all_values() {
+        for (quantity, least, most, tight, round) in [
+            (Quantity::Temperature, 17_900, 22_800, "22 20 18", "24 22 20 18 16"),
+            (Quantity::Temperature, 18_000, 22_000, "22 21 20 19 18", "22 21 20 19 18"),
+            (Quantity::Temperature, 20_000, 20_000, "20.5 20.0 19.5", "20.5 20.0 19.5"),
+            (Quantity::Temperature, 20_050, 20_950, "21.0 20.5 20.0", "21.0 20.5 20.0"),
+            (Quantity::Temperature, 19_820, 20_175, "20.5 20.0 19.5", "20.5 20.0 19.5"),
+            (Quantity::Temperature, 19_460, 20_440, "20.5 20.0 19.5", "20.5 20.0 19.5 19.0"),
+            (Quantity::Temperature, -300, 400, "0.5 0.0", "1.0 0.5 0.0 -0.5"),
+            (Quantity::Temperature, -40_000, 80_000, "50 0", "100 50 0 -50"),
+            (Quantity::Temperature, -5_100, -4_900, "-4.5 -5.0 -5.5", "-4.5 -5.0 -5.5"),
+            (Quantity::Humidity, 0, 100_000, "100 50 0", "100 50 0"),
+            (Quantity::Humidity, 100_000, 100_000, "100.0 99.5 99.0", "100.0 99.5 99.0"),
+            (Quantity::Humidity, 0, 100, "1.0 0.5 0.0", "1.0 0.5 0.0"),
+            (Quantity::Humidity, 101_000, 101_000, "101.5 101.0 100.5", "101.5 101.0 100.5"),
+            (Quantity::Humidity, 38_000, 51_000, "50 45 40", "55 50 45 40 35"),
+            (
+                Quantity::Temperature,
+                i32::MIN,
+                i32::MAX,
+                "2000000 0 -2000000",
+                "4000000 2000000 0 -2000000 -4000000",
+            ),
         ] {
-            let axis = axis(quantity, least, most, 4);
-            assert!(axis.low <= i64::from(least) && i64::from(most) <= axis.high, "{axis:?}");
-            assert!(axis.steps() <= 4, "{axis:?}");
-            let ticks: Vec<String> = axis.ticks().map(|(_, label)| label).collect();
-            assert_eq!(ticks.join(" "), labels, "{least} {most}");
-            assert_eq!(axis.ticks().next().unwrap().0, axis.high);
+            let values = values(quantity, least, most);
+            let tight = (Axis::tight(quantity, &values, 4), tight);
+            let round = (Axis::round(quantity, &values, 4), round);
+            for (axis, labels) in [tight, round] {
+                assert!(axis.low <= i64::from(least) && i64::from(most) <= axis.high, "{axis:?}");
+                let ticks: Vec<String> = axis.ticks().map(|(_, label)| label).collect();
+                assert_eq!(ticks.join(" "), labels, "{least} {most}");
+            }
         }
     }
 
     #[test]
     fn a_value_is_where_it_belongs() {
-        let axis = axis(Quantity::Temperature, 18_000, 22_000, 4);
-        assert_eq!((axis.low, axis.high), (18_000, 22_000));
+        let axis = Axis::round(Quantity::Temperature, &values(Quantity::Temperature, 18_000, 22_000), 4);
         for (value, below) in [(22_000, 0), (21_000, 8), (18_000, 32), (21_938, 0), (21_937, 1)] {
             assert_eq!(axis.below_top(value, 32), below, "{value}");
         }

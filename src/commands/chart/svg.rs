@@ -53,7 +53,7 @@ pub(super) fn draw(picture: &Picture) -> String {
          <text x=\"{LEFT}\" y=\"32\" font-size=\"17\" font-weight=\"bold\">{title}</text>\n"
     );
     for (quantity, top) in Quantity::ALL.into_iter().zip(TOPS) {
-        let axis = Axis::of(quantity, picture.series.values(quantity), STEPS);
+        let axis = Axis::round(quantity, picture.series.values(quantity), STEPS);
         svg += &Panel { picture, quantity, axis, top }.draw();
     }
     // Writing to a String cannot fail.

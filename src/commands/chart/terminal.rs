@@ -7,11 +7,11 @@ use super::{Picture, clean};
 /// Fewer columns show nothing.
 const LEAST_WIDTH: usize = 30;
 
-/// Rows of characters for each quantity, and one more for the last tick. Two of them, with what is around, fit into 24.
-const ROWS: i64 = 8;
+/// Rows of characters for each quantity: both, with what is around, fit into 24.
+const ROWS: usize = 9;
 
-/// At most so many ticks on an axis of values.
-const STEPS: i64 = 4;
+/// At most so many steps on an axis of values: its ticks are in rows of their own.
+const STEPS: i64 = 6;
 
 /// What lies between two labels of the time axis, and the labels themselves.
 const LABEL_WIDTH: usize = 9;
@@ -70,7 +70,7 @@ pub(super) fn parts(width: usize) -> usize {
 /// Draws both quantities, one above the other, over the same time.
 pub(super) fn draw(picture: &Picture, width: usize, characters: Characters) -> String {
     let width = width.max(LEAST_WIDTH);
-    let axes = Quantity::ALL.map(|quantity| Axis::of(quantity, picture.series.values(quantity), STEPS));
+    let axes = Quantity::ALL.map(|quantity| Axis::tight(quantity, picture.series.values(quantity), STEPS));
     let labels = axes.iter().flat_map(Axis::ticks).map(|(_, label)| label.len());
     let left = labels.max().unwrap_or(0) + 1;
     let columns = width - left - 1;
@@ -105,29 +105,28 @@ fn panel(
     characters: Characters,
 ) -> Vec<String> {
     let (wide, high) = characters.dots();
-    let rows_per_step = ROWS / axis.steps().max(1);
-    let rows = usize::try_from(axis.steps() * rows_per_step).unwrap_or(0);
-    let mut dots = Dots::new(columns * wide, (rows + 1) * high);
-    let height = i64::try_from(rows * high).unwrap_or(0);
-    let below_top = |value: i32| usize::try_from(axis.below_top(value.into(), height)).unwrap_or(0);
+    let mut dots = Dots::new(columns * wide, ROWS * high);
+    let below_top = |value: i64| {
+        let lowest = i64::try_from(ROWS * high - 1).unwrap_or(0);
+        usize::try_from(axis.below_top(value, lowest)).unwrap_or(0)
+    };
     for stroke in picture.series.strokes(quantity) {
         let mut last = None;
         for (part, values) in stroke {
-            let here = (picture.series.column(part, columns * wide), below_top(values.mean()));
-            dots.column(here.0, below_top(values.most), below_top(values.least));
+            let here = (picture.series.column(part, columns * wide), below_top(values.mean().into()));
+            dots.column(here.0, below_top(values.most.into()), below_top(values.least.into()));
             dots.line(last.replace(here).unwrap_or(here), here);
         }
     }
-    let mut ticks = axis.ticks();
     let [tick, side, ..] = characters.lines();
-    (0..=rows)
+    let ticks: Vec<(usize, String)> =
+        axis.ticks().map(|(value, label)| (below_top(value) / high, label)).collect();
+    (0..ROWS)
         .map(|row| {
-            let at_tick = i64::try_from(row).unwrap_or(0) % rows_per_step == 0;
-            let label = if at_tick { ticks.next().map(|(_, label)| label) } else { None };
-            let end = if at_tick { tick } else { side };
-            let picture: String =
-                (0..columns).map(|column| characters.with(&dots.at(column, row, wide, high))).collect();
-            format!("{:>width$}{end}{picture}", label.unwrap_or_default(), width = left)
+            let label = ticks.iter().find(|(at, _)| *at == row).map(|(_, label)| label.as_str());
+            let end = if label.is_some() { tick } else { side };
+            let dots = (0..columns).map(|column| characters.with(&dots.at(column, row, wide, high)));
+            format!("{:>left$}{end}{}", label.unwrap_or_default(), dots.collect::<String>())
         })
         .collect()
 }
