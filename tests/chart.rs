@@ -160,7 +160,9 @@ fn it_fits_into_every_width_and_24_lines() {
             assert!(columns < 60 || picture.lines().count() <= 23, "{picture}");
         }
     }
-    for (columns, width) in [("0", 80), ("", 80), ("-5", 80), ("many", 80), ("7", 30)] {
+    for (columns, width) in
+        [("0", 80), ("", 80), ("-5", 80), ("many", 80), ("7", 30), ("18446744073709551615", 1000)]
+    {
         bench.env("COLUMNS", columns);
         let picture = chart(&bench, &NIGHT);
         assert_eq!(picture.lines().map(|line| line.chars().count()).max().unwrap(), width, "{columns}");

@@ -1,11 +1,13 @@
 //! The picture as characters: each holds two columns and four rows of dots in Braille, or one and two in ASCII.
 
+use std::ops::RangeInclusive;
+
 use super::axis::Axis;
 use super::series::Quantity;
 use super::{Picture, clean};
 
-/// Fewer columns show nothing.
-const LEAST_WIDTH: usize = 30;
+/// Fewer columns show nothing, and more are no line.
+const WIDTHS: RangeInclusive<usize> = 30..=1000;
 
 /// Rows of characters for each quantity: both, with what is around, fit into 24.
 const ROWS: usize = 9;
@@ -62,14 +64,18 @@ impl Characters {
     }
 }
 
+fn within(width: usize) -> usize {
+    width.clamp(*WIDTHS.start(), *WIDTHS.end())
+}
+
 /// How many parts a series needs for a picture of this width.
 pub(super) fn parts(width: usize) -> usize {
-    width.max(LEAST_WIDTH) * 2
+    within(width) * 2
 }
 
 /// Draws both quantities, one above the other, over the same time.
 pub(super) fn draw(picture: &Picture, width: usize, characters: Characters) -> String {
-    let width = width.max(LEAST_WIDTH);
+    let width = within(width);
     let axes = Quantity::ALL.map(|quantity| Axis::tight(quantity, picture.series.values(quantity), STEPS));
     let labels = axes.iter().flat_map(Axis::ticks).map(|(_, label)| label.len());
     let left = labels.max().unwrap_or(0) + 1;
