@@ -21,7 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::prctl;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigHandler, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use rusqlite::Connection;
@@ -71,6 +71,10 @@ impl Bench {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         // Whatever a run leaves behind becomes a child of this process, and is found by `leftovers`.
         prctl::set_child_subreaper(true).unwrap();
+        // A shell ignores SIGINT and SIGQUIT for what it starts in the background, and that is inherited.
+        for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM] {
+            default_action(signal);
+        }
         let dir = tempfile::tempdir().unwrap();
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = server.local_addr().unwrap().port();
@@ -389,6 +393,12 @@ impl Bench {
             })
             .collect()
     }
+}
+
+#[allow(unsafe_code, reason = "the default action runs no code of this process")]
+fn default_action(signal: Signal) {
+    // SAFETY: as above.
+    unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) }.unwrap();
 }
 
 /// A test that failed leaves nothing behind either.
