@@ -51,6 +51,7 @@ format: | need-check
 
 lint: | need-check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --quiet
 
 test: | need-check
 	$(CARGO) test --locked --quiet

@@ -8,7 +8,7 @@
 //! | --- | --- | --- | --- |
 //! | rollback, as SQLite comes | 8 | 50,248 | 65,664 |
 //! | write-ahead log, copied back when the file is closed | 6 | 24,704 | 70,016 |
-//! | write-ahead log, copied back after [`WAL_PAGES`] pages | 3 | 16,480 | 54,912 |
+//! | write-ahead log, copied back after 64 pages | 3 | 16,480 | 54,912 |
 //!
 //! The last is what is done here: the log stays when a run closes the file, and is copied back about every 16th
 //! run. Each commit is one fsync of the log (`synchronous = FULL`: a power cut after it takes nothing), and the third is
