@@ -1,0 +1,36 @@
+# fish completion for iio-focus
+
+set -l commands list
+
+# Each sensor by its id, its IIO name and its label.
+function __iio_focus_sensors
+    set -l words (commandline -opc)
+    set -l sysfs
+    for i in (seq 2 (count $words))
+        switch $words[$i]
+            case '--sysfs=*'
+                set sysfs $words[$i]
+            case --sysfs
+                set sysfs --sysfs $words[(math $i + 1)]
+        end
+    end
+    iio-focus list $sysfs 2>/dev/null | string split \t | string match -v -- -
+end
+
+complete -c iio-focus -f
+complete -c iio-focus -l sysfs -x -a '(__fish_complete_directories)' -d 'where sysfs is mounted'
+complete -c iio-focus -s h -l help -d 'print the options'
+
+set -l run "not __fish_seen_subcommand_from $commands"
+complete -c iio-focus -n "$run" -l config -rF -d 'configuration, a TOML file'
+complete -c iio-focus -n "$run" -l device -x -a '(__iio_focus_sensors)' -d 'which sensor'
+complete -c iio-focus -n "$run" -l attempts -x -d 'how many times to try the sensor'
+complete -c iio-focus -n "$run" -l retry-delay -x -d 'pause after a failed try'
+complete -c iio-focus -n "$run" -l deadline -x -d 'the whole run ends by then'
+complete -c iio-focus -n "$run" -l dry-run -d 'print the JSON instead of delivering or storing it'
+complete -c iio-focus -n "$run" -l log -x -a 'auto syslog stderr' -d 'where log lines go'
+complete -c iio-focus -n "$run" -l verbose -d 'log each try and each line that focus printed'
+complete -c iio-focus -n "$run" -l version -d 'print the version'
+
+complete -c iio-focus -n "$run" -a list -d 'the usable sensors, one per line'
+complete -c iio-focus -n '__fish_seen_subcommand_from list' -l json -d 'print JSON, for programs'
