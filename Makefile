@@ -1,6 +1,6 @@
-# iio-focus: the program and its device-tree overlay.
+# iio-focus: the program, its device-tree overlay and its man pages.
 #
-#   make             build both               make check        everything that must hold
+#   make             build all three          make check        everything that must hold
 #   make install     as root, after make      make demo         one minute without a sensor
 #   make uninstall                            make demo-kernel  the same on the kernel's own driver
 PREFIX  ?= /usr/local
@@ -13,6 +13,7 @@ DTC     ?= dtc
 
 program = target/release/iio-focus
 overlay = target/overlays/iio-focus-dht22.dtbo
+man = target/man/iio-focus.1 target/man/iio-focus.toml.5
 
 # unit_address_vs_reg: the pin is in the nodes' names, which the firmware's renaming needs; a reg on a node
 #   of the root would be a memory address.
@@ -22,7 +23,7 @@ DTCFLAGS = -@ -Hepapr -Wno-unit_address_vs_reg -Wno-label_is_string
 .PHONY: all program check format lint test msrv check-overlay rig figures soak fuzz demo demo-kernel install \
 	uninstall clean
 
-all: program $(overlay)
+all: program $(overlay) $(man)
 
 program: | need-build
 	$(CARGO) build --release --locked
@@ -31,12 +32,19 @@ target/overlays/%.dtbo: overlays/%-overlay.dts | need-overlay
 	@mkdir -p $(@D)
 	$(DTC) $(DTCFLAGS) -I dts -O dtb -o $@ $<
 
+target/man/%: packaging/%.scd | need-man
+	@mkdir -p $(@D)
+	scdoc <$< >$@.new
+	@mv $@.new $@
+
 # What each job needs beside git, make and Rust: installed with apt, or named in one line.
-.PHONY: need-build need-overlay need-check
+.PHONY: need-build need-overlay need-man need-check
 need-build:
 	@tests/tools/need.sh gcc libc6-dev
 need-overlay:
 	@tests/tools/need.sh device-tree-compiler
+need-man:
+	@tests/tools/need.sh scdoc
 need-check: need-build
 	@$(CARGO) fmt --version >/dev/null 2>&1 || tests/tools/need.sh rustfmt
 	@$(CARGO) clippy --version >/dev/null 2>&1 || tests/tools/need.sh rust-clippy
@@ -101,16 +109,39 @@ demo-kernel: program $(overlay) | need-check
 
 # Builds nothing: cargo never runs as root.
 install:
-	@test -x $(program) -a -e $(overlay) || { echo 'install: run make first' >&2; exit 1; }
+	@test -x $(program) -a -e $(overlay) -a -e $(lastword $(man)) || { echo 'install: run make first' >&2; exit 1; }
 	$(INSTALL) -D -m 755 $(program) $(DESTDIR)$(PREFIX)/bin/iio-focus
 	$(INSTALL) -D -m 644 $(overlay) $(DESTDIR)$(OVERLAYDIR)/iio-focus-dht22.dtbo
+	$(INSTALL) -D -m 644 target/man/iio-focus.1 $(DESTDIR)$(PREFIX)/share/man/man1/iio-focus.1
+	$(INSTALL) -D -m 644 target/man/iio-focus.toml.5 $(DESTDIR)$(PREFIX)/share/man/man5/iio-focus.toml.5
+	$(INSTALL) -D -m 644 packaging/iio-focus.service $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus.service
+	$(INSTALL) -D -m 644 packaging/iio-focus.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus.timer
+	$(INSTALL) -D -m 644 packaging/iio-focus@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus@.service
+	$(INSTALL) -D -m 644 packaging/iio-focus@.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus@.timer
+	$(INSTALL) -D -m 644 packaging/iio-focus.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/iio-focus.conf
+	$(INSTALL) -D -m 644 packaging/completions/iio-focus.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/iio-focus
+	$(INSTALL) -D -m 644 packaging/completions/_iio-focus $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_iio-focus
+	$(INSTALL) -D -m 644 packaging/completions/iio-focus.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/iio-focus.fish
 	$(INSTALL) -D -m 644 packaging/iio-focus.toml $(DESTDIR)$(PREFIX)/share/doc/iio-focus/iio-focus.toml
+	$(INSTALL) -D -m 644 packaging/iio-focus.cron $(DESTDIR)$(PREFIX)/share/doc/iio-focus/iio-focus.cron
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/iio-focus
 	rm -f $(DESTDIR)$(OVERLAYDIR)/iio-focus-dht22.dtbo
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/iio-focus.1
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man5/iio-focus.toml.5
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus.service
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus.timer
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus@.service
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus@.timer
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/iio-focus.conf
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/iio-focus
+	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_iio-focus
+	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/iio-focus.fish
 	rm -f $(DESTDIR)$(PREFIX)/share/doc/iio-focus/iio-focus.toml
+	rm -f $(DESTDIR)$(PREFIX)/share/doc/iio-focus/iio-focus.cron
 	-rmdir $(DESTDIR)$(PREFIX)/share/doc/iio-focus 2>/dev/null
+	@echo 'left, if they are there: /etc/iio-focus.toml, /etc/iio-focus, and the readings in /var/lib/iio-focus'
 
 clean:
 	$(CARGO) clean
