@@ -48,8 +48,9 @@ need-man:
 need-check: need-build
 	@$(CARGO) fmt --version >/dev/null 2>&1 || tests/tools/need.sh rustfmt
 	@$(CARGO) clippy --version >/dev/null 2>&1 || tests/tools/need.sh rust-clippy
-	@tests/tools/need.sh bc bison cpp device-tree-compiler e2fsprogs flex i2c-tools iproute2 kmod linux-source \
-		patch prometheus python3 python3-dev python3-venv sqlite3 strace time util-linux valgrind xz-utils
+	@tests/tools/need.sh bc bison cpp device-tree-compiler e2fsprogs fish flex i2c-tools iproute2 kmod linux-source \
+		man-db patch prometheus python3 python3-dev python3-venv scdoc sqlite3 strace systemd time util-linux \
+		valgrind xz-utils zsh
 
 check: format lint test msrv check-overlay rig figures
 	@echo 'check: all passed'

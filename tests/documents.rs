@@ -5,7 +5,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use common::{Bench, HTU21, PATH, PROGRAM};
 use iio_focus::cli::Args;
@@ -99,7 +99,8 @@ fn keys(table: Option<&str>) -> Words {
 #[test]
 fn the_man_page_has_the_options_of_help_and_no_others() {
     let page = file("packaging/iio-focus.1.scd");
-    assert_eq!(options(&section(&page, "# OPTIONS")), options_of(None));
+    let entries: String = section(&page, "# OPTIONS").lines().filter(|line| line.starts_with('*')).collect();
+    assert_eq!(options(&entries), options_of(None));
 
     // Each command begins a line, and what is said of it is indented.
     let text = section(&page, "# COMMANDS");
@@ -108,6 +109,9 @@ fn the_man_page_has_the_options_of_help_and_no_others() {
     for line in text.lines() {
         if line.starts_with('*') {
             current = line.split('*').nth(1).unwrap().to_owned();
+        }
+        if current.is_empty() {
+            continue;
         }
         *said.entry(current.clone()).or_insert_with(String::new) += &format!("{line}\n");
     }
@@ -155,7 +159,8 @@ fn the_man_page_has_the_exit_statuses_and_variables_of_help() {
 #[test]
 fn the_readme_has_the_options_of_help_and_no_others() {
     let readme = file("README.md");
-    let table: String = section(&readme, "## Options").lines().filter(|line| line.starts_with("| `--")).collect();
+    let table: String =
+        section(&readme, "## Options").lines().filter(|line| line.starts_with("| `--")).collect();
     assert_eq!(options(&table), options_of(None));
 
     let mut all = options_of(None);
@@ -188,13 +193,44 @@ fn bash(line: &str, bench: &Bench) -> Words {
         _iio_focus
         ((${#COMPREPLY[@]} == 0)) || printf '%s\n' "${COMPREPLY[@]}"
     "#;
-    shell(&["bash", "--norc", "-ec", script, "bash"], "iio-focus.bash", line, bench)
+    shell(&["bash", "--norc", "-c", script, "bash"], "iio-focus.bash", line, bench)
 }
 
 /// What fish offers for a line, the cursor at its end.
 fn fish(line: &str, bench: &Bench) -> Words {
-    let script = "source $argv[1]; complete -C $argv[2] | string replace -r '\\t.*' ''";
+    let script = "source $argv[1]; complete -C $argv[2] | string replace -r '\\t.*' ''; true";
     shell(&["fish", "--no-config", "-c", script], "iio-focus.fish", line, bench)
+}
+
+/// What zsh offers for a line, the cursor at its end: a real one, on a terminal, since only its line editor completes.
+fn zsh(line: &str, bench: &Bench) -> Words {
+    let settings = r#"
+        fpath=($completion:h $fpath)
+        autoload -Uz compinit && compinit -D -u
+        offered=()
+        compadd() {
+            local -a hits
+            if [[ " ${@[1,(i)(-|--)]} " != *" -"[a-zA-Z]#[OAD]" "* ]]; then
+                builtin compadd -A hits "$@"
+                offered+=($hits)
+            fi
+            builtin compadd "$@"
+        }
+        zle -C capture complete-word _main_complete
+        zle-line-init() {
+            BUFFER=$line CURSOR=$#line
+            zle capture
+            print -rl -- $offered >offered
+            exit
+        }
+        zle -N zle-line-init
+    "#;
+    fs::write(bench.path(".zshrc"), settings).unwrap();
+    let _ = fs::remove_file(bench.path("offered"));
+    let script = "completion=$1 line=$2 script -qec 'zsh -d -i' /dev/null >/dev/null";
+    shell(&["sh", "-c", script, "sh"], "_iio-focus", line, bench);
+    let offered = fs::read_to_string(bench.path("offered")).expect("zsh");
+    offered.lines().filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 fn shell(words: &[&str], completion: &str, line: &str, bench: &Bench) -> Words {
@@ -208,6 +244,7 @@ fn shell(words: &[&str], completion: &str, line: &str, bench: &Bench) -> Words {
         .env("PATH", format!("{programs}:{PATH}"))
         .env("HOME", bench.path(""))
         .current_dir(bench.path(""))
+        .stdin(Stdio::null())
         .output()
         .unwrap_or_else(|error| panic!("{}: {error}", words[0]));
     assert!(output.status.success() && output.stderr.is_empty(), "{line:?}: {output:?}");
@@ -215,10 +252,10 @@ fn shell(words: &[&str], completion: &str, line: &str, bench: &Bench) -> Words {
 }
 
 type Shell = fn(&str, &Bench) -> Words;
-const SHELLS: [(&str, Shell); 2] = [("bash", bash), ("fish", fish)];
+const SHELLS: [(&str, Shell); 3] = [("bash", bash), ("fish", fish), ("zsh", zsh)];
 
 #[test]
-fn bash_and_fish_complete_what_help_has_and_nothing_else() {
+fn shells_complete_what_help_has_and_nothing_else() {
     let bench = Bench::new();
     for (name, shell) in SHELLS {
         let offered = shell("iio-focus --", &bench);
@@ -234,14 +271,15 @@ fn bash_and_fish_complete_what_help_has_and_nothing_else() {
 }
 
 #[test]
-fn bash_and_fish_complete_the_sensors_that_are_there() {
+fn shells_complete_the_sensors_that_are_there() {
     let bench = Bench::new();
     bench.device(0, &[&HTU21[1..], &[("name", "dht11@4\n"), ("label", "kitchen\n")]].concat());
     bench.device(1, &[&HTU21[1..], &[("name", "dht11@11\n"), ("label", "wine cellar\n")]].concat());
     let sysfs = bench.path("sys").display().to_string();
     for (name, shell) in SHELLS {
-        let spelled = if name == "bash" { "wine\\ cellar" } else { "wine cellar" };
-        let all = ["iio:device0", "dht11@4", "kitchen", "iio:device1", "dht11@11", spelled].map(str::to_owned);
+        let spelled = if name == "fish" { "wine cellar" } else { "wine\\ cellar" };
+        let all =
+            ["iio:device0", "dht11@4", "kitchen", "iio:device1", "dht11@11", spelled].map(str::to_owned);
         assert_eq!(shell(&format!("iio-focus --sysfs {sysfs} --device "), &bench), all.into(), "{name}");
         for line in ["--sysfs {} --device ki", "--sysfs={} --verbose --device ki"] {
             let line = format!("iio-focus {}", line.replace("{}", &sysfs));
@@ -263,7 +301,7 @@ fn bash_and_fish_complete_the_sensors_that_are_there() {
 }
 
 #[test]
-fn bash_and_fish_complete_files_and_folders() {
+fn shells_complete_files_and_folders() {
     let bench = Bench::new();
     fs::write(bench.path("configuration.toml"), "").unwrap();
     for (name, shell) in SHELLS {
@@ -329,7 +367,11 @@ fn the_man_page_of_the_configuration_has_the_keys_of_the_program_and_no_others()
 #[test]
 fn the_readme_and_the_example_mention_every_key_and_say_what_the_man_page_says() {
     let readme = section(&file("README.md"), "### Configuration");
-    let block: String = readme.lines().skip_while(|line| *line != "```toml").skip(1).take_while(|line| *line != "```")
+    let block: String = readme
+        .lines()
+        .skip_while(|line| *line != "```toml")
+        .skip(1)
+        .take_while(|line| *line != "```")
         .map(|line| format!("{line}\n"))
         .collect();
     let page = settings(&man_page_as_toml());
@@ -395,7 +437,8 @@ fn the_man_page_shows_the_defaults() {
 fn the_man_pages_are_without_mistakes() {
     for name in ["iio-focus.1", "iio-focus.toml.5"] {
         let bench = Bench::new();
-        let source = fs::File::open(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("packaging/{name}.scd")));
+        let source =
+            fs::File::open(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("packaging/{name}.scd")));
         let page = Command::new("scdoc").stdin(source.unwrap()).output().expect("scdoc");
         assert!(page.status.success(), "{name}: {page:?}");
         fs::write(bench.path(name), page.stdout).unwrap();
