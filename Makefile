@@ -20,7 +20,7 @@ man = target/man/iio-focus.1 target/man/iio-focus.toml.5
 # label_is_string: a parameter is called label, so __overrides__ has a property of that name.
 DTCFLAGS = -@ -Hepapr -Wno-unit_address_vs_reg -Wno-label_is_string
 
-.PHONY: all program check format lint test msrv check-overlay rig figures soak fuzz demo demo-kernel install \
+.PHONY: all program check format lint test msrv check-overlay check-packaging rig figures soak fuzz demo demo-kernel install \
 	uninstall clean
 
 all: program $(overlay) $(man)
@@ -52,7 +52,7 @@ need-check: need-build
 		man-db patch prometheus python3 python3-dev python3-venv scdoc sqlite3 strace systemd time util-linux \
 		valgrind xz-utils zsh
 
-check: format lint test msrv check-overlay rig figures
+check: format lint test msrv check-overlay check-packaging rig figures
 	@echo 'check: all passed'
 
 format: | need-check
@@ -70,6 +70,11 @@ msrv: | need-check
 
 check-overlay: $(overlay) | need-check
 	tests/overlay/check.sh target/overlay-check $(overlay)
+
+check-packaging: all | need-check
+	$(CARGO) build --release --locked --examples
+	tests/packaging/install.sh
+	tests/packaging/units.sh $(program) target/release/examples/focus-stand-in
 
 rig: program $(overlay) | need-check
 	$(CARGO) build --release --locked --examples
