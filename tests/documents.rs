@@ -132,8 +132,10 @@ fn the_man_page_has_the_options_of_help_and_no_others() {
 #[test]
 fn the_man_page_has_the_exit_statuses_and_variables_of_help() {
     let page = file("packaging/iio-focus.1.scd");
-    let of_help: Words = help_part(&["--help"], "Error codes:")
-        .iter()
+    let commands = commands();
+    let helps = commands.iter().map(|command| vec![command, "--help"]).chain([vec!["--help"]]);
+    let of_help: Words = helps
+        .flat_map(|words| help_part(&words, "Error codes:"))
         .map(|line| line.split_whitespace().next().unwrap().to_owned())
         .collect();
     let of_page: Words = section(&page, "# EXIT STATUS")

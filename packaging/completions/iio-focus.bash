@@ -14,7 +14,7 @@ _iio_focus() {
         esac
         case $option,$word in
         ,--*=*) [[ $word == --sysfs=* ]] && sysfs=(--sysfs "${word#*=}") ;;
-        ,--dry-run | ,--verbose | ,--version | ,--help | ,--json) ;;
+        ,--dry-run | ,--verbose | ,--version | ,--help | ,--json | ,--prometheus | ,--ascii) ;;
         ,--*) option=$word ;;
         ,*) command=${command:-$word} ;;
         *) option='' ;;
@@ -23,18 +23,22 @@ _iio_focus() {
 
     local choices=()
     case $option in
-    --config) mapfile -t choices < <(compgen -f -- "$current") ;;
-    --sysfs) mapfile -t choices < <(compgen -d -- "$current") ;;
+    --config | --svg) mapfile -t choices < <(compgen -f -- "$current") ;;
+    --sysfs | --root) mapfile -t choices < <(compgen -d -- "$current") ;;
     --device) mapfile -t choices < <(iio-focus list "${sysfs[@]}" 2>/dev/null | tr '\t' '\n' | grep -vx -e -) ;;
     --log) choices=(auto syslog stderr) ;;
     --*) ;;
     *)
         case $command in
         '')
-            choices=(list --config --device --sysfs --attempts --retry-delay --deadline --dry-run --log --verbose
-                --version --help)
+            choices=(list doctor status chart export --config --device --sysfs --attempts --retry-delay --deadline
+                --dry-run --log --verbose --version --help)
             ;;
         list) choices=(--sysfs --json --help) ;;
+        doctor) choices=(--config --device --sysfs --root --json --help) ;;
+        status) choices=(--config --max-age --json --prometheus --help) ;;
+        chart) choices=(--config --device --since --until --svg --ascii --help) ;;
+        export) choices=(--config --device --since --until --json --help) ;;
         esac
         ;;
     esac
@@ -51,7 +55,9 @@ _iio_focus() {
             COMPREPLY+=("$choice")
         fi
     done
-    [[ $option == --config || $option == --sysfs ]] && compopt -o filenames 2>/dev/null
+    case $option in
+    --config | --svg | --sysfs | --root) compopt -o filenames 2>/dev/null ;;
+    esac
     return 0
 }
 complete -F _iio_focus iio-focus
