@@ -299,7 +299,7 @@ fn license_in(path: &Path, warnings: &mut Vec<String>) -> Result<LicenseText, Er
 fn warn_if_public(path: &Path, mode: u32, warnings: &mut Vec<String>) {
     if mode & 0o004 != 0 {
         warnings
-            .push(format!("{0} holds the licence and everybody can read it: chmod 600 {0}", path.display()));
+            .push(format!("{0} holds the licence and everybody can read it: chmod o= {0}", path.display()));
     }
 }
 
