@@ -1,0 +1,80 @@
+#!/bin/sh
+# boot.sh PROGRAM STAND_IN
+# The units under a real systemd: a small Debian, in a container that has nothing of this machine but its kernel.
+# BUILD (target/debian-root) keeps what takes long to make.
+set -eu
+program=$(realpath "$1")
+stand_in=$(realpath "$2")
+cd "$(dirname "$0")/../.."
+debian=${BUILD:-target/debian-root}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail() {
+    echo "boot.sh: $*" >&2
+    exit 1
+}
+if [ "$(id -u)" != 0 ]; then
+    echo 'boot.sh: left out: a container needs root' >&2
+    [ "${CI:-}" != true ] || exit 1
+    exit 0
+fi
+
+if [ ! -e "$debian/etc/debian_version" ]; then
+    rm -rf "$debian.new"
+    mkdir -p "$debian.new"
+    echo 'boot.sh: making a small Debian'
+    debootstrap --variant=minbase --include=systemd,systemd-sysv bookworm "$debian.new" >"$debian.log" 2>&1 ||
+        fail "debootstrap failed: see $debian.log"
+    mv "$debian.new" "$debian"
+fi
+
+root=$work/root
+cp -a "$debian" "$root"
+make -s install DESTDIR="$root" PREFIX=/usr OVERLAYDIR=/boot/overlays
+install "$program" "$root/usr/bin/iio-focus"
+install "$stand_in" "$root/usr/local/bin/focus"
+install "${stand_in%/*}/listener" "$root/usr/local/bin/listener"
+systemd-sysusers --root="$root" iio-focus.conf >/dev/null
+
+# What no container has: a sensor. And what no Pi has: the stand-in's faults.
+device=$root/srv/sys/bus/iio/devices/iio:device0
+mkdir -p "$device"
+echo htu21 >"$device/name"
+echo 24400 >"$device/in_humidityrelative_input"
+echo 20600 >"$device/in_temp_input"
+for unit in iio-focus.service iio-focus@.service; do
+    mkdir -p "$root/etc/systemd/system/$unit.d"
+    cat >"$root/etc/systemd/system/$unit.d/sensor.conf" <<END
+[Service]
+EnvironmentFile=-/run/fault
+END
+    sed -n 's/^ExecStart=.*/ExecStart=\n& --sysfs \/srv\/sys/p' "packaging/$unit" >>"$root/etc/systemd/system/$unit.d/sensor.conf"
+done
+
+# Focus is written in Go, and the stand-in is not: another program that is, under the same restrictions.
+install "$(command -v promtool)" "$root/usr/local/bin/promtool"
+echo 127.0.0.1 localhost >"$root/etc/hosts"
+sed 's|^ExecStart=.*|ExecStart=promtool query instant http://localhost:1 up|' packaging/iio-focus.service \
+    >"$root/etc/systemd/system/go.service"
+
+install tests/packaging/guest "$root/usr/local/bin/guest"
+cat >"$root/etc/systemd/system/guest.service" <<END
+[Unit]
+After=basic.target
+SuccessAction=exit
+FailureAction=exit
+[Service]
+Type=oneshot
+ExecStart=/usr/local/bin/guest
+StandardOutput=file:/guest.log
+StandardError=inherit
+END
+
+timeout --kill-after=5 120 systemd-nspawn --quiet --register=no --keep-unit --private-network --machine=iio-focus-test \
+    --directory="$root" --boot systemd.unit=guest.service >"$work/console" 2>&1 </dev/null || true
+if ! grep -qx 'guest: all is well' "$root/guest.log"; then
+    tail -n 20 "$work/console" >&2
+    cat "$root/guest.log" >&2
+    fail 'the units do not do what they should'
+fi
+sed 's/^guest:/boot.sh:/' "$root/guest.log"
