@@ -48,9 +48,9 @@ need-man:
 need-check: need-build
 	@$(CARGO) fmt --version >/dev/null 2>&1 || tests/tools/need.sh rustfmt
 	@$(CARGO) clippy --version >/dev/null 2>&1 || tests/tools/need.sh rust-clippy
-	@tests/tools/need.sh bc bison cpp device-tree-compiler e2fsprogs fish flex i2c-tools iproute2 kmod linux-source \
-		man-db patch prometheus python3 python3-dev python3-venv scdoc sqlite3 strace systemd time util-linux \
-		valgrind xz-utils zsh
+	@tests/tools/need.sh bc bison cpp debootstrap device-tree-compiler e2fsprogs fish flex i2c-tools iproute2 kmod linux-source \
+		man-db patch prometheus python3 python3-dev python3-venv scdoc sqlite3 strace systemd systemd-container time \
+		util-linux valgrind xz-utils zsh
 
 check: format lint test msrv check-overlay check-packaging rig figures
 	@echo 'check: all passed'
@@ -75,6 +75,7 @@ check-packaging: all | need-check
 	$(CARGO) build --release --locked --examples
 	tests/packaging/install.sh
 	tests/packaging/units.sh $(program) target/release/examples/focus-stand-in
+	tests/packaging/boot.sh $(program) target/release/examples/focus-stand-in
 
 rig: program $(overlay) | need-check
 	$(CARGO) build --release --locked --examples
