@@ -6,6 +6,9 @@
 PREFIX  ?= /usr/local
 # Where the firmware looks for overlays: Bookworm and later, else the older place.
 OVERLAYDIR ?= $(firstword $(wildcard /boot/firmware/overlays /boot/overlays) /boot/firmware/overlays)
+# Debian's zsh has one folder for packages and one for all else; fish looks nowhere below /usr/local.
+ZSHDIR ?= $(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
+FISHDIR ?= $(if $(filter /usr,$(PREFIX)),$(PREFIX)/share/fish/vendor_completions.d,/etc/fish/completions)
 DESTDIR ?=
 CARGO   ?= cargo
 INSTALL ?= install
@@ -127,8 +130,8 @@ install:
 	$(INSTALL) -D -m 644 packaging/iio-focus@.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus@.timer
 	$(INSTALL) -D -m 644 packaging/iio-focus.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/iio-focus.conf
 	$(INSTALL) -D -m 644 packaging/completions/iio-focus.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/iio-focus
-	$(INSTALL) -D -m 644 packaging/completions/_iio-focus $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_iio-focus
-	$(INSTALL) -D -m 644 packaging/completions/iio-focus.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/iio-focus.fish
+	$(INSTALL) -D -m 644 packaging/completions/_iio-focus $(DESTDIR)$(ZSHDIR)/_iio-focus
+	$(INSTALL) -D -m 644 packaging/completions/iio-focus.fish $(DESTDIR)$(FISHDIR)/iio-focus.fish
 	$(INSTALL) -D -m 644 packaging/iio-focus.toml $(DESTDIR)$(PREFIX)/share/doc/iio-focus/iio-focus.toml
 	$(INSTALL) -D -m 644 packaging/iio-focus.cron $(DESTDIR)$(PREFIX)/share/doc/iio-focus/iio-focus.cron
 
@@ -143,8 +146,8 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus@.timer
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/iio-focus.conf
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/iio-focus
-	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_iio-focus
-	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/iio-focus.fish
+	rm -f $(DESTDIR)$(ZSHDIR)/_iio-focus
+	rm -f $(DESTDIR)$(FISHDIR)/iio-focus.fish
 	rm -f $(DESTDIR)$(PREFIX)/share/doc/iio-focus/iio-focus.toml
 	rm -f $(DESTDIR)$(PREFIX)/share/doc/iio-focus/iio-focus.cron
 	-rmdir $(DESTDIR)$(PREFIX)/share/doc/iio-focus 2>/dev/null
