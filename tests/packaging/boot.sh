@@ -7,13 +7,11 @@ program=$(realpath "$1")
 stand_in=$(realpath "$2")
 cd "$(dirname "$0")/../.."
 debian=${BUILD:-target/debian-root}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 fail() {
     echo "boot.sh: $*" >&2
     exit 1
 }
-leave_out() {
+leave_out() { # A check that cannot run fails where it has to.
     echo "boot.sh: left out: $*" >&2
     [ "${CI:-}" = true ] || exit 0
     exit 1
@@ -29,8 +27,10 @@ if [ ! -e "$debian/etc/debian_version" ]; then
     mv "$debian.new" "$debian"
 fi
 
-root=$work/root
-cp -a "$debian" "$root"
+work=$(mktemp -d "$debian.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+root=$(realpath "$work")/root
+cp -a --reflink=auto "$debian" "$root"
 make -s install DESTDIR="$root" PREFIX=/usr OVERLAYDIR=/boot/overlays
 install "$program" "$root/usr/bin/iio-focus"
 install "$stand_in" "$root/usr/local/bin/focus"
