@@ -35,7 +35,7 @@ make -s install DESTDIR="$root" PREFIX=/usr OVERLAYDIR=/boot/overlays
 install "$program" "$root/usr/bin/iio-focus"
 install "$stand_in" "$root/usr/local/bin/focus"
 install "${stand_in%/*}/listener" "$root/usr/local/bin/listener"
-systemd-sysusers --root="$root" iio-focus.conf >/dev/null
+SYSTEMD_LOG_LEVEL=warning systemd-sysusers --root="$root" iio-focus.conf
 
 # What no container has: a sensor. And what no Pi has: the stand-in's faults.
 device=$root/srv/sys/bus/iio/devices/iio:device0
