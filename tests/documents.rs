@@ -461,3 +461,51 @@ fn the_man_pages_are_without_mistakes() {
         assert!(String::from_utf8(shown.stdout).unwrap().contains("SEE ALSO"), "{name}");
     }
 }
+
+// ---- README.ko.md
+
+/// The lines of all code, without the comments and the blanks around them.
+fn code(text: &str) -> Vec<&str> {
+    let mut fenced = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let fence = line.starts_with("```");
+        fenced ^= fence;
+        if fenced && !fence || line.starts_with("    ") {
+            found.push(line.split("  #").next().unwrap().trim());
+        }
+    }
+    found
+}
+
+/// Headings by their level, and tables by their rows.
+fn shape(text: &str) -> Vec<String> {
+    let mut shape = Vec::new();
+    for line in text.lines() {
+        match line.split(' ').next() {
+            Some(level) if level.starts_with('#') => shape.push(level.to_owned()),
+            Some("|") => shape.push("row".to_owned()),
+            _ => (),
+        }
+    }
+    shape
+}
+
+/// What stands in `backquotes`, outside code.
+fn quoted(text: &str) -> Words {
+    let prose: String =
+        text.lines().filter(|line| !line.starts_with("    ")).map(|line| format!("{line} ")).collect();
+    prose.replace("```", "").split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_korean_readme_has_the_commands_and_the_shape_of_the_english_one() {
+    let (english, korean) = (file("README.md"), file("README.ko.md"));
+    assert!(code(&english).len() > 50 && quoted(&english).len() > 100);
+    assert_eq!(code(&korean), code(&english));
+    assert_eq!(shape(&korean), shape(&english));
+    assert_eq!(quoted(&korean), quoted(&english));
+    for (this, other) in [(&english, "README.ko.md"), (&korean, "README.md")] {
+        assert!(this.contains(&format!("]({other})")), "no link to {other}");
+    }
+}
