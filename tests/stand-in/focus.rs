@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs::{self, File};
 use std::io::{self, BufRead, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::process::{self, Command, ExitCode, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -67,7 +67,7 @@ const MAX_LINE: usize = 65_536;
 type Act = fn(&Run) -> Result<ExitCode, String>;
 
 /// The word for `FOCUS_FAULT`, and the act.
-const ACTS: [(&str, Act); 15] = [
+const ACTS: [(&str, Act); 16] = [
     ("good", good),
     ("refuse", refuse),
     ("hang", hang),
@@ -82,6 +82,7 @@ const ACTS: [(&str, Act); 15] = [
     ("echo-license", echo_license),
     ("orphan", orphan),
     ("slow", slow),
+    ("slow-and-sure", slow_and_sure),
     ("slow-input", slow_input),
 ];
 
@@ -210,6 +211,17 @@ fn slow(run: &Run) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The same, and ends no sooner than the server has closed, too: what it got is then written down there.
+fn slow_and_sure(run: &Run) -> Result<ExitCode, String> {
+    let input = run.collect()?;
+    sleep(Duration::from_secs(3));
+    let mut stream = run.send(&input);
+    let _ = stream.shutdown(Shutdown::Write);
+    let _ = stream.read_to_end(&mut Vec::new());
+    run.closed();
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Takes 3 s before it reads its input.
 fn slow_input(run: &Run) -> Result<ExitCode, String> {
     sleep(Duration::from_secs(3));
@@ -254,8 +266,14 @@ impl Run {
         Ok(input)
     }
 
-    /// Connects, for as long as it takes, and hands over the record.
+    /// Connects, hands over the record and closes.
     fn deliver(&self, input: &str) {
+        drop(self.send(input));
+        self.closed();
+    }
+
+    /// Connects, for as long as it takes, and hands over the record.
+    fn send(&self, input: &str) -> TcpStream {
         let server = self.server();
         let mut stream = loop {
             match connect(&server) {
@@ -266,8 +284,11 @@ impl Run {
         };
         log(&format!("[TCP] Connected {server}"));
         let _ = stream.write_all(self.record_line(input).as_bytes());
-        drop(stream);
-        log(&format!("[TCP] Closed {server}"));
+        stream
+    }
+
+    fn closed(&self) {
+        log(&format!("[TCP] Closed {}", self.server()));
     }
 
     fn record(&self, input: &str) -> Result<(), String> {
