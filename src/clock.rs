@@ -3,6 +3,7 @@
 use std::cell::{Cell, OnceCell};
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
@@ -171,6 +172,21 @@ impl Clock for SystemClock {
             }
             self.wait(&mut vec![PollFd::new(self.as_fd(), PollFlags::POLLIN)], Some(until));
         }
+    }
+}
+
+/// The boot clock alone. A signal ends the process, as it does by itself: for commands, which leave nothing to tidy up.
+#[derive(Clone, Copy, Debug)]
+pub struct PlainClock;
+
+impl Clock for PlainClock {
+    fn now(&self) -> Duration {
+        since_boot()
+    }
+
+    fn pause(&self, time: Duration) -> Result<(), Signal> {
+        thread::sleep(time);
+        Ok(())
     }
 }
 

@@ -69,8 +69,21 @@ impl Config {
     /// [`Error::Usage`] for a value on the command line, [`Error::Config`] for all else: each names
     /// where the value stands and what would be right.
     pub fn load(args: &Args, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Config, Error> {
+        Config::load_under(Path::new("/"), args, env)
+    }
+
+    /// The same for the system whose root folder this is. A path on the command line or in the environment is taken as
+    /// it stands.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_under(
+        root: &Path,
+        args: &Args,
+        env: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Result<Config, Error> {
         let mut warnings = Vec::new();
-        let (file, FileContent { sensor, focus, store }) = read_file(args, env, &mut warnings)?;
+        let (file, FileContent { sensor, focus, store }) = read_file(root, args, env, &mut warnings)?;
         let deadline = option::<Span>("--deadline", args.deadline.as_deref())?;
         let attempts = option("--attempts", args.attempts.as_deref())?.or(sensor.attempts);
         let retry_delay = option("--retry-delay", args.retry_delay.as_deref())?.or(sensor.retry_delay);
@@ -78,7 +91,7 @@ impl Config {
         let focus = if args.dry_run || args.command.is_some() {
             None
         } else {
-            Some(focus.into_focus(&file, &fields, env, &mut warnings)?)
+            Some(focus.into_focus(root, &file, &fields, env, &mut warnings)?)
         };
         Ok(Config {
             sysfs: sysfs(args.sysfs.as_deref()),
@@ -102,13 +115,19 @@ impl Config {
             focus,
             file,
             store: store::Settings {
-                path: store.path.map_or(DEFAULT_STORE.into(), |Word(path)| path.into()),
+                path: under(root, store.path.map_or(DEFAULT_STORE.into(), |Word(path)| path.into())),
                 keep: store.keep.map_or(Duration::from_secs(30 * 86_400), |Keep(keep)| keep),
                 backlog: store.backlog.map_or(10_080, |Backlog(limit)| limit),
             },
             warnings,
         })
     }
+}
+
+/// An absolute path as it is found under a root folder.
+#[must_use]
+pub fn under(root: &Path, path: PathBuf) -> PathBuf {
+    path.strip_prefix("/").map_or_else(|_| path.clone(), |path| root.join(path))
 }
 
 /// Where sysfs is mounted.
@@ -211,12 +230,13 @@ fn table<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Res
 impl FocusSection {
     fn into_focus(
         self,
+        root: &Path,
         file: &Path,
         fields: &[Field],
         env: &dyn Fn(&str) -> Option<OsString>,
         warnings: &mut Vec<String>,
     ) -> Result<Focus, Error> {
-        let license = self.license(file, env, warnings)?;
+        let license = self.license(root, file, env, warnings)?;
         let pcode = variable::<Pcode>("WHATAP_PCODE", env)?.or(self.pcode);
         let host = match variable::<Word>("WHATAP_HOST", env)? {
             None => variable("WHATAP_SERVER_HOST", env)?,
@@ -244,7 +264,7 @@ impl FocusSection {
         let optional =
             [("-oname", self.oname), ("-okind", self.okind), ("-onode", self.onode), ("-pk", self.pk)];
         Ok(Focus {
-            program: self.program.map_or("focus".into(), |Word(program)| program.into()),
+            program: under(root, self.program.map_or("focus".into(), |Word(program)| program.into())),
             license: License(license.clone()),
             pcode: *pcode,
             server_host: server_host.clone(),
@@ -265,6 +285,7 @@ impl FocusSection {
     /// The licence: from the environment, else from systemd's credential, else from the file or the file it names.
     fn license(
         &self,
+        root: &Path,
         file: &Path,
         env: &dyn Fn(&str) -> Option<OsString>,
         warnings: &mut Vec<String>,
@@ -282,7 +303,7 @@ impl FocusSection {
                 file.display()
             ))),
             (Some(license), None) => Ok(Some(license.clone())),
-            (None, Some(AbsolutePath(path))) => license_in(path, warnings).map(Some),
+            (None, Some(AbsolutePath(path))) => license_in(&under(root, path.clone()), warnings).map(Some),
             (None, None) => Ok(None),
         }
     }
@@ -296,7 +317,7 @@ fn license_in(path: &Path, warnings: &mut Vec<String>) -> Result<LicenseText, Er
     })
 }
 
-fn warn_if_public(path: &Path, mode: u32, warnings: &mut Vec<String>) {
+pub(crate) fn warn_if_public(path: &Path, mode: u32, warnings: &mut Vec<String>) {
     if mode & 0o004 != 0 {
         warnings
             .push(format!("{0} holds the licence and everybody can read it: chmod o= {0}", path.display()));
@@ -305,13 +326,14 @@ fn warn_if_public(path: &Path, mode: u32, warnings: &mut Vec<String>) {
 
 /// The file and what it holds. The default one may be absent.
 fn read_file(
+    root: &Path,
     args: &Args,
     env: &dyn Fn(&str) -> Option<OsString>,
     warnings: &mut Vec<String>,
 ) -> Result<(PathBuf, FileContent), Error> {
     let named = args.config.clone().map(PathBuf::from).or_else(|| path_variable("IIO_FOCUS_CONFIG", env));
     let may_be_absent = named.is_none();
-    let path = named.unwrap_or(DEFAULT_FILE.into());
+    let path = named.unwrap_or_else(|| under(root, DEFAULT_FILE.into()));
     if may_be_absent && !path.exists() {
         return Ok((path, FileContent::default()));
     }

@@ -188,7 +188,7 @@ impl Focus {
 }
 
 /// Where the program is: a name without a slash is looked up in `path`, as a shell would.
-fn find_program(program: &Path, path: Option<&OsStr>) -> Result<PathBuf, String> {
+pub(crate) fn find_program(program: &Path, path: Option<&OsStr>) -> Result<PathBuf, String> {
     if program.as_os_str().as_bytes().contains(&b'/') {
         return Ok(program.to_owned());
     }

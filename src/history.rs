@@ -9,6 +9,9 @@ use crate::error::{Error, Exit, Failures};
 use crate::reading::Reading;
 use crate::store;
 
+/// How an error ends when it may be for want of a right.
+pub(crate) const TRY_SUDO: &str = "; if it belongs to another user, try with sudo";
+
 /// The store, open for reading.
 ///
 /// Times are what the wall clock says now, in ms since the epoch: one that was set later in this boot counts for what
@@ -91,7 +94,7 @@ impl History {
                 db.execute_batch(&views(now))?;
                 Ok(History { db })
             })
-            .map_err(|trouble| cannot(&format!("{trouble}; if it belongs to another user, try with sudo")))
+            .map_err(|trouble| cannot(&format!("{trouble}{TRY_SUDO}")))
     }
 
     /// Shows each reading of the selection, in the order they were taken, until `each` says no.

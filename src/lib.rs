@@ -220,7 +220,7 @@ fn report(kept: &Kept, outcome: Outcome, exit: Exit, left: Option<u32>) -> Resul
 }
 
 /// The sensor has the time that focus can do without: at least half of the deadline.
-fn retry_policy(config: &Config, sensor: &Sensor, started: Duration) -> Result<Policy, Error> {
+pub(crate) fn retry_policy(config: &Config, sensor: &Sensor, started: Duration) -> Result<Policy, Error> {
     if let Some(cache) = sensor.cache().filter(|cache| config.retry_delay <= *cache) {
         return Err(Error::Config(format!(
             "{}: sensor.retry-delay (or --retry-delay): must be longer than {} for {}, whose driver answers from a \

@@ -97,6 +97,10 @@ impl Driver {
     }
 }
 
+/// How the error ends when there is no sensor at all.
+pub(crate) const CHECK: &str = ": check that config.txt has dtoverlay=iio-focus-dht22, that the Pi was restarted since, \
+                                that lsmod shows dht11, and what dmesg | grep -i dht11 says";
+
 /// One `iio:deviceN` folder.
 struct IioDevice {
     path: PathBuf,
@@ -302,6 +306,12 @@ impl Sensor {
         self.label.as_deref().or(self.name.as_deref()).unwrap_or_else(|| self.id())
     }
 
+    /// All that it can be called: `kitchen (dht11@4, iio:device0)`, as far as it has them.
+    #[must_use]
+    pub fn names(&self) -> String {
+        title(&self.device)
+    }
+
     /// The kernel's id for it, such as `iio:device0`; not the same after every boot.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -384,8 +394,7 @@ fn none_found(sysfs: &Path, unusable: &[(IioDevice, &'static str)]) -> String {
     for (device, lacks) in unusable {
         text += &format!("; {} has no {lacks} channel", title(device));
     }
-    text + ": check that config.txt has dtoverlay=iio-focus-dht22, that the Pi was restarted since, \
-            that lsmod shows dht11, and what dmesg | grep -i dht11 says"
+    text + CHECK
 }
 
 /// A number as the kernel prints it: an optional sign, digits, an optional fraction, and space around it.
