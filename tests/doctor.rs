@@ -7,7 +7,7 @@ use std::env::consts::ARCH;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -396,6 +396,14 @@ fn a_pin_that_is_no_number_is_found() {
     pi.has(&[("config.txt", "line 1: gpiopin of iio-focus-dht22 is not a number", "gpiopin=4")]);
 }
 
+#[test]
+fn a_config_txt_that_cannot_be_read_is_found() {
+    let pi = Pi::new();
+    pi.remove("boot/firmware/config.txt");
+    fs::create_dir(pi.root("boot/firmware/config.txt")).unwrap();
+    pi.has(&[("config.txt", "EISDIR", "put a file there")]);
+}
+
 // ---- driver
 
 fn release() -> String {
@@ -638,6 +646,9 @@ fn a_focus_that_cannot_run_here_is_found() {
     fs::create_dir_all(pi.root("opt/focus")).unwrap();
     pi.has(&[("focus", "/root/opt/focus is no file", "set program in [focus]")]);
     fs::remove_dir(pi.root("opt/focus")).unwrap();
+    pi.link("opt/focus", "focus");
+    pi.has(&[("focus", "/root/opt/focus: ELOOP", "put a file there")]);
+    pi.remove("opt/focus");
     let (other, name) = if ARCH == "aarch64" { (62, "amd64 (x86_64)") } else { (183, "arm64 (aarch64)") };
     pi.file("opt/focus", elf(other));
     pi.has(&[("focus", "/root/opt/focus is not executable", "chmod 755")]);
@@ -760,6 +771,58 @@ fn a_server_that_says_nothing_is_given_up_in_time() {
     pi.has(&[("server", "did not answer within 5s", "firewall")]);
 }
 
+// ---- without the rights
+
+#[test]
+fn who_may_not_look_is_told_to_use_sudo() {
+    let mut pi = Pi::new();
+    pi.bench.set("focus.program", "\"/opt/focus\"");
+    pi.file("opt/focus", elf(62));
+    pi.file("etc/crontab", "");
+    fs::create_dir_all(pi.root("var/spool/cron/crontabs")).unwrap();
+    pi.remove("etc/systemd/system/timers.target.wants/iio-focus.timer");
+    let _ = pi.command(&[]);
+    // Readable as far as the doctor needs to come, but for these.
+    let mode = |path: PathBuf, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let program = pi.bench.path("iio-focus");
+    assert!(Command::new("install").args(["-m", "755", PROGRAM]).arg(&program).status().unwrap().success());
+    mode(pi.bench.path(""), 0o755);
+    mode(pi.root("opt/focus"), 0o711);
+    for closed in ["boot/firmware/config.txt", "dev/kmsg", "var/lib/iio-focus/readings.db", "etc/crontab"] {
+        mode(pi.root(closed), 0);
+    }
+    mode(pi.root("var/spool/cron/crontabs"), 0);
+    let look = || {
+        let (root, sysfs) = (pi.root(""), pi.bench.path("sys"));
+        let mut words = vec![program.to_str().unwrap(), "doctor", "--json", "--root", root.to_str().unwrap()];
+        words.extend(["--sysfs", sysfs.to_str().unwrap()]);
+        if fs::metadata("/proc/self").unwrap().uid() == 0 {
+            words.splice(..0, ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+        }
+        let outcome = pi.bench.outcome(&mut pi.bench.bare(&words));
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (1, ""), "{outcome:#?}");
+        serde_json::from_str::<Vec<Finding>>(&outcome.stdout).unwrap()
+    };
+    let advised = |findings: &[Finding], check: &str| {
+        let finding =
+            findings.iter().find(|finding| finding.check == check && finding.found.contains("EACCES"));
+        let advice = finding.and_then(|finding| finding.advice.as_ref());
+        assert!(
+            advice.is_some_and(|advice| advice.starts_with("run this with sudo")),
+            "{check}: {findings:#?}"
+        );
+    };
+    let findings = look();
+    advised(&findings, "configuration");
+    mode(pi.root("etc/iio-focus.toml"), 0o644);
+    let findings = look();
+    for check in ["config.txt", "kernel log", "focus", "store", "timer or cron"] {
+        advised(&findings, check);
+    }
+    // So that it can be taken away.
+    mode(pi.root("var/spool/cron/crontabs"), 0o700);
+}
+
 // ---- store
 
 #[test]
@@ -767,6 +830,14 @@ fn a_damaged_store_is_found() {
     let pi = Pi::new();
     fs::write(pi.store(), [b'x'; 8192]).unwrap();
     pi.has(&[("store", "file is not a database", "let a run look at it")]);
+}
+
+#[test]
+fn a_store_that_is_no_file_is_found() {
+    let pi = Pi::new();
+    fs::remove_dir_all(pi.root("var/lib/iio-focus")).unwrap();
+    pi.link("var/lib/iio-focus/readings.db", "readings.db");
+    pi.has(&[("store", "ELOOP", "put a file there"), ("last run", "none yet", "")]);
 }
 
 #[test]
@@ -857,6 +928,13 @@ fn no_run_and_runs_that_stopped_are_found() {
     fs::remove_dir_all(pi.root("var/lib/iio-focus")).unwrap();
     let findings = pi.has(&[("last run", "none yet", why)]);
     expect(&findings, "store", "note", "is not there: no run has kept anything yet");
+}
+
+#[test]
+fn a_run_that_did_not_come_to_its_end_is_told() {
+    let pi = Pi::new();
+    Connection::open(pi.store()).unwrap().execute_batch("UPDATE reading SET status = NULL").unwrap();
+    pi.says("last run", "note", "it was killed, or is under way");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::cli;
 use crate::config::{self, Config};
-use crate::error::{Error, Exit, plural};
+use crate::error::{Error, Exit, cannot, plural};
 use crate::sensor::Sensor;
 
 /// All that is looked at, in the data's order.
@@ -104,6 +104,13 @@ impl Finding {
 
     fn wrong(check: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Finding {
         Finding { state: State::Wrong, ..Finding::ok(check, found) }.advise(advice)
+    }
+
+    /// A file that is there cannot be used.
+    fn closed(check: &'static str, path: &Path, error: &io::Error) -> Finding {
+        let denied = error.kind() == io::ErrorKind::PermissionDenied;
+        let advice = if denied { "run this with sudo" } else { "put a file there that can be read" };
+        Finding::wrong(check, cannot("read", path, error), advice)
     }
 
     fn advise(self, advice: impl Into<String>) -> Finding {

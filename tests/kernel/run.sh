@@ -58,7 +58,7 @@ boot() {
         con=null con0=null,fd:1 time-travel=inf-cpu time-travel-start="${START:-1700000000}000000000" quiet \
         ${DISK:+ubd0="$DISK"} ${POWER_CUT:+power_cut="$POWER_CUT"} ${SHARE:+SHARE="$SHARE"} \
         RIG="$RIG" CASE="$case" SENSORS="$(header sensors 4)" \
-        PROGRAM="$PROGRAM" STAND_IN="$STAND_IN" $(header kernel '') </dev/null
+        PROGRAM="$PROGRAM" STAND_IN="$STAND_IN" OVERLAY="$OVERLAY" $(header kernel '') </dev/null
 }
 
 if [ -z "$log" ]; then

@@ -52,9 +52,7 @@ pub(super) fn overlay_lines(system: &System) -> Vec<Finding> {
     let file = dir.join("config.txt");
     let all = match overlays(&dir) {
         Ok(all) => all,
-        Err(error) => {
-            return vec![Finding::wrong(LINES, cannot("read", &file, &error), "run this with sudo")];
-        }
+        Err(error) => return vec![Finding::closed(LINES, &file, &error)],
     };
     let mut findings = Vec::new();
     for (at, overlay) in all.iter().enumerate() {

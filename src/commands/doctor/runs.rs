@@ -28,7 +28,7 @@ pub(super) fn store(system: &System) -> Vec<Finding> {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Finding::note(STORE, format!("{} is not there: no run has kept anything yet", path.display()))
         }
-        Err(error) => Finding::wrong(STORE, cannot("read", path, &error), "run this with sudo"),
+        Err(error) => Finding::closed(STORE, path, &error),
         Ok(_) => match open(system).and_then(|history| history.integrity()) {
             Ok(None) => Finding::ok(STORE, format!("{} is whole", path.display())),
             Ok(Some(damage)) => Finding::wrong(
