@@ -69,11 +69,12 @@ impl Config {
     /// [`Error::Usage`] for a value on the command line, [`Error::Config`] for all else: each names
     /// where the value stands and what would be right.
     pub fn load(args: &Args, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Config, Error> {
-        Config::load_under(Path::new("/"), args, env)
+        let delivers = !args.dry_run && args.command.is_none();
+        Config::load_under(Path::new("/"), args, env, delivers)
     }
 
-    /// The same for the system whose root folder this is. A path on the command line or in the environment is taken as
-    /// it stands.
+    /// The same for the system whose root folder this is, and as it is for a run that delivers, or for all else. A path
+    /// on the command line or in the environment is taken as it stands.
     ///
     /// # Errors
     /// As [`Config::load`].
@@ -81,6 +82,7 @@ impl Config {
         root: &Path,
         args: &Args,
         env: &dyn Fn(&str) -> Option<OsString>,
+        delivers: bool,
     ) -> Result<Config, Error> {
         let mut warnings = Vec::new();
         let (file, FileContent { sensor, focus, store }) = read_file(root, args, env, &mut warnings)?;
@@ -88,11 +90,8 @@ impl Config {
         let attempts = option("--attempts", args.attempts.as_deref())?.or(sensor.attempts);
         let retry_delay = option("--retry-delay", args.retry_delay.as_deref())?.or(sensor.retry_delay);
         let fields = focus.fields.clone().map_or(Field::DEFAULT.to_vec(), |Fields(fields)| fields);
-        let focus = if args.dry_run || args.command.is_some() {
-            None
-        } else {
-            Some(focus.into_focus(root, &file, &fields, env, &mut warnings)?)
-        };
+        let focus =
+            if delivers { Some(focus.into_focus(root, &file, &fields, env, &mut warnings)?) } else { None };
         Ok(Config {
             sysfs: sysfs(args.sysfs.as_deref()),
             device: args.device.clone().or(sensor.device.map(|Word(name)| name)),

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::cli;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::error::{Error, Exit, cannot, plural};
 use crate::sensor::Sensor;
 
@@ -163,7 +163,6 @@ impl Style {
 struct System {
     /// Where its files are.
     root: PathBuf,
-    sysfs: PathBuf,
     /// All of the configuration, as a run would have it, or why there would be no run.
     whole: Result<Config, Error>,
     /// What of it goes for the sensor and the store. Defaults, if the file cannot be used at all.
@@ -179,30 +178,27 @@ struct System {
 impl System {
     fn new(args: &cli::Args, doctor: &cli::Doctor) -> Result<System, Error> {
         let root = PathBuf::from(doctor.root.as_deref().unwrap_or("/"));
-        let file = |config: Option<&str>| cli::Args {
-            config: config.map(str::to_owned),
-            device: args.device.clone(),
-            sysfs: args.sysfs.clone(),
-            attempts: args.attempts.clone(),
-            retry_delay: args.retry_delay.clone(),
-            deadline: args.deadline.clone(),
-            ..cli::Args::default()
+        let load = |args: &cli::Args, delivers: bool| {
+            Config::load_under(&root, args, &|name| variable(&root, name), delivers)
         };
-        let load = |args: &cli::Args| Config::load_under(&root, args, &|name| variable(&root, name));
-        let whole = match load(&file(args.config.as_deref())) {
+        let whole = match load(args, true) {
             Err(usage @ Error::Usage(_)) => return Err(usage),
             whole => whole,
         };
-        let known = load(args);
+        let known = load(args, false);
         let is_known = known.is_ok();
         let config = known.or_else(|_| {
-            let nothing = cli::Args { dry_run: true, ..file(Some("/dev/null")) };
-            load(&nothing)
+            let nothing = cli::Args {
+                config: Some("/dev/null".to_owned()),
+                device: args.device.clone(),
+                sysfs: args.sysfs.clone(),
+                ..cli::Args::default()
+            };
+            load(&nothing, false)
         })?;
         let sensors = Sensor::all(&config.sysfs).unwrap_or_default();
         let chosen = Sensor::find(&config.sysfs, config.device.as_deref());
-        let sysfs = config::sysfs(args.sysfs.as_deref());
-        Ok(System { root, sysfs, whole, config, is_known, sensors, chosen })
+        Ok(System { root, whole, config, is_known, sensors, chosen })
     }
 
     /// A file of the system.

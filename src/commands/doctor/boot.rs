@@ -106,7 +106,7 @@ fn boot_dir(system: &System) -> Option<PathBuf> {
 }
 
 fn is_pi(system: &System) -> bool {
-    let model = fs::read_to_string(system.sysfs.join("firmware/devicetree/base/model"));
+    let model = fs::read_to_string(system.config.sysfs.join("firmware/devicetree/base/model"));
     model.is_ok_and(|model| model.starts_with("Raspberry Pi"))
 }
 

@@ -101,7 +101,7 @@ pub(super) fn sensors(system: &System) -> Vec<Finding> {
 
 /// Does the kernel's bridge to hwmon read the same sensor?
 pub(super) fn second_reader(system: &System) -> Vec<Finding> {
-    let dir = system.sysfs.join("bus/platform/drivers/iio_hwmon");
+    let dir = system.config.sysfs.join("bus/platform/drivers/iio_hwmon");
     let readers: Vec<(String, Vec<u32>)> = names_in(&dir)
         .unwrap_or_default()
         .into_iter()
@@ -133,7 +133,7 @@ fn reads(channels: &[u32], sensor: &Sensor) -> bool {
 }
 
 fn driver(system: &System) -> PathBuf {
-    system.sysfs.join("bus/platform/drivers/dht11")
+    system.config.sysfs.join("bus/platform/drivers/dht11")
 }
 
 fn is_loaded(system: &System) -> bool {
@@ -154,7 +154,7 @@ impl Device {
 }
 
 fn dht11_devices(system: &System) -> Vec<Device> {
-    let dir = system.sysfs.join("bus/platform/devices");
+    let dir = system.config.sysfs.join("bus/platform/devices");
     let all =
         names_in(&dir).unwrap_or_default().into_iter().map(|name| Device { dir: dir.join(&name), name });
     all.filter(|device| {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
-use super::{Finding, State, System};
+use super::{Finding, System};
 use crate::clock::{Clock, PlainClock};
 use crate::error::{Failure, Failures, cannot};
 use crate::reading::Reading;
@@ -55,17 +55,17 @@ fn ask(system: &System, sensor: &Sensor) -> Vec<Finding> {
     if let Some(reading) = results.iter().flatten().last() {
         found += &format!(", {}", reading.fields());
     }
-    let mut finding = Finding::ok(TRIED, found);
-    if let Some(failure) = results.iter().rev().find_map(|result| result.as_ref().err()) {
-        finding.found += &format!("; the last failure: {failure}");
-        let advice = said.as_ref().ok().and_then(explain).unwrap_or(failure.advice());
-        finding = match good {
-            0 => finding.wrong_if(true, advice),
-            // Ten tries, as a run has them, then fail together more often than once in a hundred runs.
-            1..3 => Finding { state: State::Note, ..finding }.advise(advice),
-            _ => finding,
-        };
+    let last = results.iter().rev().find_map(|result| result.as_ref().err());
+    if let Some(failure) = last {
+        found += &format!("; the last failure: {failure}");
     }
+    let advice = last.map(|failure| said.as_ref().ok().and_then(explain).unwrap_or(failure.advice()));
+    let tried = match (good, advice) {
+        (0, Some(advice)) => Finding::wrong(TRIED, found, advice),
+        // Ten tries, as a run has them, then fail together more often than once in two hundred runs.
+        (1..3, Some(advice)) => Finding::note(TRIED, found).advise(advice),
+        _ => Finding::ok(TRIED, found),
+    };
     let log = match said {
         Ok(lines) if lines.total() == 0 => {
             Finding::ok(LOG, format!("nothing about {} meanwhile", sensor.title()))
@@ -73,7 +73,7 @@ fn ask(system: &System, sensor: &Sensor) -> Vec<Finding> {
         Ok(lines) => Finding::note(LOG, lines.to_string()),
         Err(why) => Finding::note(LOG, why).advise("run this with sudo to see it"),
     };
-    vec![finding, log]
+    vec![tried, log]
 }
 
 fn one_try(system: &System, sensor: &Sensor) -> Result<Reading, Failure> {
