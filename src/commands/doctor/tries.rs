@@ -59,7 +59,9 @@ fn ask(system: &System, sensor: &Sensor) -> Vec<Finding> {
     if let Some(failure) = last {
         found += &format!("; the last failure: {failure}");
     }
-    let advice = last.map(|failure| said.as_ref().ok().and_then(explain).unwrap_or(failure.advice()));
+    let advice = last.map(|failure| {
+        said.as_ref().ok().and_then(|lines| explain(&failure.name(), lines)).unwrap_or(failure.advice())
+    });
     let tried = match (good, advice) {
         (0, Some(advice)) => Finding::wrong(TRIED, found, advice),
         // Ten tries, as a run has them, then fail together more often than once in two hundred runs.
@@ -84,22 +86,24 @@ fn one_try(system: &System, sensor: &Sensor) -> Result<Reading, Failure> {
     }
 }
 
-/// What to do about what the driver says (`dht11_read_raw()` and `dht11_decode()` in `drivers/iio/humidity/dht11.c`).
-fn explain(lines: &Failures) -> Option<&'static str> {
-    lines.iter().find_map(|(line, _)| {
-        if line.starts_with("Don't know how to decode data") {
-            return Some(
-                "it speaks neither as a DHT22 nor as a DHT11: take another sensor, or a kernel of 2025 or later for a \
-                 DHT11 with decimals",
-            );
+/// What to do about a failure for which the driver has more words than an errno (`dht11_read_raw()` and
+/// `dht11_decode()` in `drivers/iio/humidity/dht11.c`).
+fn explain(failure: &str, lines: &Failures) -> Option<&'static str> {
+    lines.iter().find_map(|(line, _)| match failure {
+        "EIO" => line.starts_with("Don't know how to decode data").then_some(
+            "it speaks neither as a DHT22 nor as a DHT11: take another sensor, or a kernel of 2025 or later for a DHT11 \
+             with decimals",
+        ),
+        "ETIMEDOUT" => {
+            let edges = line.strip_prefix("Only ")?.strip_suffix(" signal edges detected")?.parse::<u32>().ok()?;
+            // Those of the start pulse are the Pi's own.
+            Some(if edges <= 2 {
+                "nobody answers: check power, data wire and gpiopin, and cut the sensor's power if it hangs"
+            } else {
+                "a part of the answer was lost: a shorter wire, a pull-up of 4.7 kOhm, or less load on this machine"
+            })
         }
-        let edges = line.strip_prefix("Only ")?.strip_suffix(" signal edges detected")?.parse::<u32>().ok()?;
-        // Those of the start pulse are the Pi's own.
-        Some(if edges <= 2 {
-            "nobody answers: check power, data wire and gpiopin, and cut the sensor's power if it hangs"
-        } else {
-            "a part of the answer was lost: a shorter wire, a pull-up of 4.7 kOhm, or less load on this machine"
-        })
+        _ => None,
     })
 }
 
@@ -144,5 +148,36 @@ impl KernelLog {
             }
         }
         Ok(lines)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_drivers_words_say_more_than_its_errno_of_that_errno_alone() {
+        let silent = "Only 0 signal edges detected";
+        let unknown = "Don't know how to decode data: 7 1 2 3";
+        for (failure, line, wanted) in [
+            ("ETIMEDOUT", silent, Some("nobody answers")),
+            ("ETIMEDOUT", "Only 2 signal edges detected", Some("nobody answers")),
+            ("ETIMEDOUT", "Only 40 signal edges detected", Some("a part of the answer was lost")),
+            ("ETIMEDOUT", unknown, None),
+            ("EIO", unknown, Some("it speaks neither")),
+            ("EIO", silent, None),
+            ("ENOENT", silent, None),
+        ] {
+            let mut lines = Failures::default();
+            lines.add("something else".to_owned(), 1);
+            lines.add(line.to_owned(), 1);
+            let advice = explain(failure, &lines);
+            match wanted {
+                None => assert_eq!(advice, None, "{failure} {line}"),
+                Some(wanted) => {
+                    assert!(advice.is_some_and(|advice| advice.starts_with(wanted)), "{failure} {line}")
+                }
+            }
+        }
     }
 }

@@ -60,6 +60,7 @@ finds ok 'last run' 'a reading was delivered'
 takes 8500 8700
 
 sensor silent
+let_cache_expire
 doctor
 exits 1
 finds WRONG tries '0 good of 5 (ETIMEDOUT, ETIMEDOUT, ETIMEDOUT, ETIMEDOUT, ETIMEDOUT)'
