@@ -490,7 +490,7 @@ fn a_second_reader_is_found_when_it_reads_this_sensor() {
     pi.hwmon(&[0, 0, 0, 7, 0, 0, 0, 42]);
     pi.says("second reader", "ok", "none");
     pi.hwmon(&[0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 42, 0, 0, 0, 1]);
-    pi.has(&[("second reader", "iio-hwmon@4 (iio-hwmon) reads kitchen too", "rmmod iio_hwmon")]);
+    pi.says("second reader", "note", "iio-hwmon@4 (iio-hwmon) reads kitchen too");
 }
 
 // ---- tries

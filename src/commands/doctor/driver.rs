@@ -113,10 +113,11 @@ pub(super) fn second_reader(system: &System) -> Vec<Finding> {
         .iter()
         .filter_map(|sensor| {
             let (reader, _) = readers.iter().find(|(_, channels)| reads(channels, sensor))?;
-            Some(Finding::wrong(
-                SECOND,
-                format!("{reader} (iio-hwmon) reads {} too, and each costs the other tries", sensor.title()),
-                "sudo rmmod iio_hwmon; and for good, dtoverlay=iio-focus-dht22 in place of the firmware's dht11",
+            // Not wrong: what it costs is a try now and then, and no reading is taken from what it left in the cache.
+            let found = format!("{reader} (iio-hwmon) reads {} too, which costs a try now and then", sensor.title());
+            Some(Finding::note(SECOND, found).advise(
+                "unless something needs it: sudo rmmod iio_hwmon; and for good, dtoverlay=iio-focus-dht22 in place of the \
+                 firmware's dht11",
             ))
         })
         .collect();
