@@ -56,8 +56,9 @@ fn ask(system: &System, sensor: &Sensor) -> Vec<Finding> {
         found += &format!(", {}", reading.fields());
     }
     let last = results.iter().rev().find_map(|result| result.as_ref().err());
-    if let Some(failure) = last {
-        found += &format!("; the last failure: {failure}");
+    // Of an errno, its name says all.
+    if let Some(failure) = last.filter(|failure| !matches!(failure, Failure::Io(..))) {
+        found += &format!("; last: {failure}");
     }
     let advice = last.map(|failure| {
         said.as_ref().ok().and_then(|lines| explain(&failure.name(), lines)).unwrap_or(failure.advice())
