@@ -4,6 +4,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -444,6 +445,13 @@ fn a_device_without_its_driver_is_found() {
 }
 
 #[test]
+fn what_config_txt_has_for_another_model_is_not_missed() {
+    let pi = Pi::new();
+    pi.config_txt("dtoverlay=iio-focus-dht22\n[pi5]\ndtoverlay=iio-focus-dht22,gpiopin=17\n");
+    pi.says("config.txt", "ok", "on GPIO 17, only under [pi5]");
+}
+
+#[test]
 fn a_pin_that_config_txt_has_and_the_kernel_has_not_wants_a_restart() {
     let pi = Pi::new();
     pi.config_txt("dtoverlay=iio-focus-dht22,gpiopin=17\n");
@@ -759,6 +767,24 @@ fn a_server_that_says_nothing_is_given_up_in_time() {
     }
     pi.bench.set("focus.server-port", &address.port().to_string());
     pi.has(&[("server", "did not answer within 5s", "firewall")]);
+}
+
+#[test]
+fn a_name_that_is_never_found_is_given_up_in_time() {
+    let mut pi = Pi::new();
+    pi.bench.set("focus.server-host", "\"no.such.name.invalid\"");
+    let command = pi.command(&["--json"]);
+    // Nobody ever writes into it: who looks a name up there waits for ever.
+    let hosts = pi.bench.path("hosts");
+    fifo(&hosts);
+    let mut words: Vec<OsString> =
+        Bench::namespace(&[(&hosts, "/etc/hosts")]).into_iter().map(OsString::from).collect();
+    words.push(command.get_program().to_owned());
+    words.extend(command.get_args().map(OsString::from));
+    let outcome = pi.bench.outcome(&mut pi.bench.bare(&words));
+    let findings: Vec<Finding> = serde_json::from_str(&outcome.stdout).unwrap();
+    expect(&findings, "server", "wrong", "no.such.name.invalid:");
+    expect(&findings, "server", "wrong", "did not answer within 5s");
 }
 
 // ---- without the rights

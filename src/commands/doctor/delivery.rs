@@ -187,9 +187,8 @@ pub(super) fn private(system: &System) -> Vec<Finding> {
     const PRIVATE: &str = "licence";
     let known = system.whole.as_ref().unwrap_or(&system.config);
     let mut warnings = known.warnings.clone();
-    if let Some(file) = credential(&system.root)
-        && let Ok(meta) = fs::metadata(&file)
-    {
+    let credential = credential(&system.root).and_then(|file| Some((fs::metadata(&file).ok()?, file)));
+    if let Some((meta, file)) = credential {
         config::warn_if_public(&file, meta.permissions().mode(), &mut warnings);
     }
     if warnings.is_empty() {
