@@ -391,6 +391,15 @@ fn the_firmwares_own_overlay_on_the_same_pin_is_a_clash_and_on_another_pin_is_no
 }
 
 #[test]
+fn the_firmwares_own_overlay_will_do() {
+    let pi = Pi::new();
+    pi.config_txt("dtoverlay=dht11\n");
+    pi.remove("boot/firmware/overlays/iio-focus-dht22.dtbo");
+    pi.says("config.txt", "note", "line 1: dht11 on GPIO 4: the firmware's own overlay");
+    pi.says("overlay file", "note", "ENOENT");
+}
+
+#[test]
 fn a_pin_that_is_no_number_is_found() {
     let pi = Pi::new();
     pi.config_txt("dtoverlay=iio-focus-dht22,gpiopin=D4\n");
@@ -885,10 +894,13 @@ fn a_backlog_is_told_and_a_full_one_is_wrong() {
     pi.reads(69);
     let findings =
         pi.has(&[("last run", "ended with 69: focus exited with 0 but did not say", "mend what it says")]);
-    expect(&findings, "backlog", "note", "1 of at most 10080 readings wait");
+    expect(&findings, "backlog", "note", "1 of at most 10080 wait");
     pi.remove("etc/iio-focus.toml");
     pi.bench.set("store.backlog", "1");
-    pi.has(&[("backlog", "1 readings wait", "raise backlog"), ("last run", "", "")]);
+    pi.has(&[
+        ("backlog", "1 of at most 1 wait: the oldest are being lost", "raise backlog"),
+        ("last run", "", ""),
+    ]);
 }
 
 // ---- timer or cron, and the last run
@@ -951,6 +963,8 @@ fn a_run_that_did_not_come_to_its_end_is_told() {
     let pi = Pi::new();
     Connection::open(pi.store()).unwrap().execute_batch("UPDATE reading SET status = NULL").unwrap();
     pi.says("last run", "note", "it was killed, or is under way");
+    Connection::open(pi.store()).unwrap().execute_batch("UPDATE reading SET status = 143").unwrap();
+    pi.says("last run", "note", "ended with 143");
 }
 
 #[test]

@@ -219,11 +219,11 @@ impl System {
 
 /// The environment; and the licence as systemd would hand it to the service.
 fn variable(root: &Path, name: &str) -> Option<OsString> {
-    let sealed = || {
+    let handed = || {
         let text = fs::read_to_string(credential(root)?).ok()?;
         Some(text.trim().into())
     };
-    env::var_os(name).or_else(|| if name == "WHATAP_LICENSE" { sealed() } else { None })
+    env::var_os(name).or_else(|| if name == "WHATAP_LICENSE" { handed() } else { None })
 }
 
 /// The file that the unit's `LoadCredential=` finds, if it is there (`systemd.exec(5)`).

@@ -54,10 +54,10 @@ pub(super) fn backlog(system: &System) -> Vec<Finding> {
     let limit = system.config.store.backlog;
     vec![match waiting {
         0 => Finding::ok(BACKLOG, "empty"),
-        _ if waiting < limit => Finding::note(BACKLOG, format!("{waiting} of at most {limit} readings wait")),
+        _ if waiting < limit => Finding::note(BACKLOG, format!("{waiting} of at most {limit} wait")),
         _ => Finding::wrong(
             BACKLOG,
-            format!("{waiting} readings wait, which is the limit: the oldest are being lost"),
+            format!("{waiting} of at most {limit} wait: the oldest are being lost"),
             "mend the delivery, and raise backlog in [store] meanwhile",
         ),
     }]
