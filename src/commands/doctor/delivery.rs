@@ -199,9 +199,8 @@ pub(super) fn private(system: &System) -> Vec<Finding> {
         }];
     }
     let each = warnings.iter().map(|warning| {
-        // The service's group may keep its right.
-        let (found, file) = warning.rsplit_once(": chmod 600 ").unwrap_or((warning, "it"));
-        Finding::wrong(PRIVATE, found, format!("sudo chmod o= {file}"))
+        let (found, advice) = warning.rsplit_once(": ").unwrap_or((warning, "make it private"));
+        Finding::wrong(PRIVATE, found, format!("sudo {advice}"))
     });
     each.collect()
 }
