@@ -86,21 +86,39 @@ pub enum Command {
 }
 
 impl Args {
-    /// An option may stand before the name of a command that has it, or behind: that one counts.
-    fn take_from_command(&mut self) {
+    /// An option may stand before the name of a command that has it, or behind: that one counts. Returns those that
+    /// the command does not have.
+    fn take_from_command(&mut self) -> Vec<&'static str> {
         let (config, device, sysfs) = match &mut self.command {
-            None => return,
-            Some(Command::List(list)) => (None, None, list.sysfs.take()),
+            None => return Vec::new(),
+            Some(Command::List(list)) => (None, None, Some(&mut list.sysfs)),
             Some(Command::Doctor(doctor)) => {
-                (doctor.config.take(), doctor.device.take(), doctor.sysfs.take())
+                (Some(&mut doctor.config), Some(&mut doctor.device), Some(&mut doctor.sysfs))
             }
-            Some(Command::Status(status)) => (status.config.take(), None, None),
-            Some(Command::Chart(chart)) => (chart.config.take(), chart.device.take(), None),
-            Some(Command::Export(export)) => (export.config.take(), export.device.take(), None),
+            Some(Command::Status(status)) => (Some(&mut status.config), None, None),
+            Some(Command::Chart(chart)) => (Some(&mut chart.config), Some(&mut chart.device), None),
+            Some(Command::Export(export)) => (Some(&mut export.config), Some(&mut export.device), None),
         };
-        self.config = config.or(self.config.take());
-        self.device = device.or(self.device.take());
-        self.sysfs = sysfs.or(self.sysfs.take());
+        let mut alien = vec![
+            ("--attempts", self.attempts.is_some()),
+            ("--retry-delay", self.retry_delay.is_some()),
+            ("--deadline", self.deadline.is_some()),
+            ("--dry-run", self.dry_run),
+            ("--log", self.log.is_some()),
+            ("--verbose", self.verbose),
+        ];
+        for (name, before, behind) in [
+            ("--config", &mut self.config, config),
+            ("--device", &mut self.device, device),
+            ("--sysfs", &mut self.sysfs, sysfs),
+        ] {
+            match behind {
+                Some(behind) => *before = behind.take().or(before.take()),
+                None => alien.push((name, before.is_some())),
+            }
+        }
+        alien.retain(|(_, given)| *given);
+        alien.into_iter().map(|(name, _)| name).collect()
     }
 }
 
@@ -275,10 +293,10 @@ pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Parsed, Error> {
         Ok(args) if args.version => {
             Ok(Parsed::Text(concat!("iio-focus ", env!("CARGO_PKG_VERSION"), "\n").to_owned()))
         }
-        Ok(mut args) => {
-            args.take_from_command();
-            Ok(Parsed::Args(Box::new(args)))
-        }
+        Ok(mut args) => match args.take_from_command()[..] {
+            [] => Ok(Parsed::Args(Box::new(args))),
+            [alien, ..] => Err(usage(&format!("{alien} does not go with this command"))),
+        },
         Err(EarlyExit { output, status: Ok(()) }) => Ok(Parsed::Text(output)),
         Err(EarlyExit { output, status: Err(()) }) => {
             Err(usage(&output.split_whitespace().collect::<Vec<_>>().join(" ")))
