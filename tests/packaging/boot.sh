@@ -18,19 +18,12 @@ leave_out() { # A check that cannot run fails where it has to.
 }
 [ "$(id -u)" = 0 ] || leave_out 'a container needs root'
 
-if [ ! -e "$debian/etc/debian_version" ]; then
-    rm -rf "$debian.new"
-    mkdir -p "$debian.new"
-    echo 'boot.sh: making a small Debian'
-    debootstrap --variant=minbase --include=systemd,systemd-sysv bookworm "$debian.new" >"$debian.log" 2>&1 ||
-        fail "debootstrap failed: see $debian.log"
-    mv "$debian.new" "$debian"
-fi
+tests/tools/debian-root.sh "$debian"
 
 work=$(mktemp -d "$debian.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 root=$(realpath "$work")/root
-cp -a --reflink=auto "$debian" "$root"
+cp -a --reflink=auto "$debian/systemd" "$root"
 make -s install DESTDIR="$root" PREFIX=/usr OVERLAYDIR=/boot/overlays
 install "$program" "$root/usr/bin/iio-focus"
 install "$stand_in" "$root/usr/local/bin/focus"
