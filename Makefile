@@ -3,6 +3,7 @@
 #   make             build all three          make check        everything that must hold
 #   make install     as root, after make      make demo         one minute without a sensor
 #   make uninstall                            make demo-kernel  the same on the kernel's own driver
+#   make deb         Debian packages
 PREFIX  ?= /usr/local
 # Where the firmware looks for overlays: Bookworm and later, else the older place.
 OVERLAYDIR ?= $(firstword $(wildcard /boot/firmware/overlays /boot/overlays) /boot/firmware/overlays)
@@ -23,8 +24,8 @@ man = target/man/iio-focus.1 target/man/iio-focus.toml.5
 # label_is_string: a parameter is called label, so __overrides__ has a property of that name.
 DTCFLAGS = -@ -Hepapr -Wno-unit_address_vs_reg -Wno-label_is_string
 
-.PHONY: all program check format lint test msrv check-overlay check-packaging rig figures soak fuzz demo demo-kernel install \
-	uninstall clean
+.PHONY: all program check format lint test msrv check-overlay check-packaging rig figures soak fuzz deb deb-files \
+	demo demo-kernel install uninstall clean
 
 all: program $(overlay) $(man)
 
@@ -92,6 +93,19 @@ figures: program | need-check
 soak: program $(overlay) | need-check
 	$(CARGO) build --release --locked --examples
 	tests/kernel/soak.sh
+
+# For one of them: make deb ARCH=arm64.
+ARCH ?= arm64 armhf amd64
+deb: deb-files | need-build
+	packaging/debian/deb.sh $(ARCH)
+
+# What cargo-deb packs beside what is in the repository.
+deb-files: $(overlay) $(man) target/deb/changelog
+
+target/deb/changelog: CHANGELOG.md Cargo.toml packaging/debian/changelog.sh
+	@mkdir -p $(@D)
+	packaging/debian/changelog.sh >$@.new
+	@mv $@.new $@
 
 # Needs a nightly Rust and `cargo install cargo-fuzz`. SQLite reports its comparisons, which guides the store's target.
 # What is found goes to target/fuzz.

@@ -1,0 +1,88 @@
+#!/bin/sh
+# cross.sh TRIPLE...: the program, static, for musl targets such as arm-unknown-linux-musleabihf (ARMv6 with VFPv2, so that
+# a Pi Zero W runs it), into target/cross/TRIPLE/release.
+#
+# The compiler and the source of its standard library are Debian's, of one version, in a folder of their own under
+# target/; std is built for each target, and Zig (from PyPI) compiles SQLite and links, with the musl it brings.
+set -eu
+cd "$(dirname "$0")/../.."
+ZIGBUILD=0.24.1 ZIG=0.17.1
+here=$PWD/target/cross rust=$PWD/target/cross/rust venv=$PWD/target/cross/venv
+
+[ $# -gt 0 ] || { echo 'usage: cross.sh TRIPLE...' >&2; exit 64; }
+[ "$(uname -m)" = x86_64 ] || { echo "cross.sh: builds on x86_64, and this is $(uname -m)" >&2; exit 1; }
+tests/tools/need.sh dpkg-dev gcc libc6-dev python3 python3-venv
+
+fail() {
+    echo "cross.sh: $1: see $here/log" >&2
+    exit 1
+}
+
+fetch_rust() { # VERSION; named after rust-web-src, since not every rustc has its source
+    rm -rf "$rust"
+    mkdir -p "$rust/debs"
+    cd "$rust/debs"
+    apt-get -q download "rustc-web=$1" "rust-web-src=$1" "libstd-rust-web-dev=$1"
+    std=$(dpkg-deb -f libstd-rust-web-dev_*.deb Depends | grep -o 'libstd-rust-web-[0-9.]*')
+    apt-get -q download "$std=$1"
+    dpkg-deb -f "$std"_*.deb Depends | grep -o 'libllvm[0-9]*' | xargs apt-get -q download
+    for package in rustc-web libstd libllvm; do
+        for file in "$package"*.deb; do dpkg-deb -x "$file" "$rust"; done
+    done
+    # Of the source only std: the compiler's own is some ten times as much.
+    dpkg-deb --fsys-tarfile rust-web-src_*.deb >src.tar
+    tar -xf src.tar -C "$rust" --wildcards './usr/src/rustc-*/library'
+    mkdir -p "$rust/usr/lib/rustlib/src"
+    ln -s "$(echo "$rust"/usr/src/rustc-*)" "$rust/usr/lib/rustlib/src/rust"
+    cat >"$rust/rustc" <<END
+#!/bin/sh
+LD_LIBRARY_PATH='$rust/usr/lib/x86_64-linux-gnu' exec '$rust/usr/bin/rustc' --sysroot '$rust/usr' "\$@"
+END
+    chmod +x "$rust/rustc"
+    "$rust/rustc" --version
+    rm -r "$rust/debs"
+}
+
+mkdir -p "$here"
+exec 9>"$here/lock"
+flock 9
+
+newest() {
+    apt-cache madison rust-web-src | awk 'NR == 1 { print $3 }'
+}
+try() {
+    (set -e; fetch_rust "$(newest)") >>"$here/log" 2>&1
+}
+# What is there is kept when the packages have become newer: any of them will do.
+if ! "$rust/rustc" --version >/dev/null 2>&1; then
+    echo "cross: Rust $(newest) from Debian's packages"
+    : >"$here/log"
+    set +e      # "if" and "||" would switch it off inside, too
+    try
+    status=$?
+    if [ $status -ne 0 ] && [ "$(id -u)" = 0 ]; then
+        # An old list names packages that are gone, or none.
+        apt-get -q update >>"$here/log" 2>&1
+        try
+        status=$?
+    fi
+    set -e
+    [ $status -eq 0 ] || fail "rust-web-src, which Debian 12 has, could not be fetched"
+fi
+if [ "$(cat "$venv/stamp" 2>/dev/null)" != "$ZIGBUILD $ZIG" ]; then
+    echo "cross: cargo-zigbuild $ZIGBUILD, Zig $ZIG"
+    rm -rf "$venv"
+    { python3 -m venv "$venv" &&
+        "$venv/bin/pip" install -q --disable-pip-version-check "cargo-zigbuild==$ZIGBUILD" "ziglang==$ZIG"
+    } >>"$here/log" 2>&1 || fail 'cargo-zigbuild and ziglang could not be installed with pip'
+    echo "$ZIGBUILD $ZIG" >"$venv/stamp"
+fi
+
+for triple; do
+    shift
+    set -- "$@" --target "$triple"
+done
+# RUSTC_BOOTSTRAP: to build std is still an unstable option of cargo. link-self-contained=no: the C library is Zig's.
+RUSTC=$rust/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS='-C link-self-contained=no' PATH="$venv/bin:$PATH" \
+    CARGO_TARGET_DIR=$here CARGO_ZIGBUILD_CACHE_DIR=$here/zigbuild ZIG_GLOBAL_CACHE_DIR=$here/zig \
+    ${CARGO:-cargo} zigbuild --release --locked "$@" -Zbuild-std=std,panic_abort
