@@ -3,7 +3,7 @@
 #   make             build all three          make check        everything that must hold
 #   make install     as root, after make      make demo         one minute without a sensor
 #   make uninstall                            make demo-kernel  the same on the kernel's own driver
-#   make deb         Debian packages
+#   make deb         Debian packages          make check-pi     as root: what is in them, on emulated Pis
 PREFIX  ?= /usr/local
 # Where the firmware looks for overlays: Bookworm and later, else the older place.
 OVERLAYDIR ?= $(firstword $(wildcard /boot/firmware/overlays /boot/overlays) /boot/firmware/overlays)
@@ -24,7 +24,7 @@ man = target/man/iio-focus.1 target/man/iio-focus.toml.5
 # label_is_string: a parameter is called label, so __overrides__ has a property of that name.
 DTCFLAGS = -@ -Hepapr -Wno-unit_address_vs_reg -Wno-label_is_string
 
-.PHONY: all program check format lint test msrv check-overlay check-packaging rig figures soak fuzz deb deb-files \
+.PHONY: all program check format lint test msrv check-overlay check-packaging check-pi rig figures soak fuzz deb deb-files \
 	demo demo-kernel install uninstall clean
 
 all: program $(overlay) $(man)
@@ -106,6 +106,14 @@ target/deb/changelog: CHANGELOG.md Cargo.toml packaging/debian/changelog.sh
 	@mkdir -p $(@D)
 	packaging/debian/changelog.sh >$@.new
 	@mv $@.new $@
+
+check-pi: deb
+	$(CARGO) build --release --locked --examples
+	tests/pi/package.sh
+	tests/pi/quick-start.sh
+	tests/pi/user.sh
+	tests/pi/boot.sh
+	@echo 'check-pi: all passed'
 
 # Needs a nightly Rust and `cargo install cargo-fuzz`. SQLite reports its comparisons, which guides the store's target.
 # What is found goes to target/fuzz.
