@@ -17,7 +17,8 @@ const MAGNUS_RANGE_MDEGC: RangeInclusive<i32> = -45_000..=60_000;
 /// Observation (2008), annex 4.B; −45 to 60 °C. The enhancement factor of moist air is left out: it needs the air
 /// pressure, which nobody measures here, and is 0.5 % at sea level.
 fn saturation_hpa(t_degc: f64) -> f64 {
-    MAGNUS_HPA * (MAGNUS_SLOPE * t_degc / (MAGNUS_DEGC + t_degc)).exp()
+    // Not the C library's, here and below: they are in a file of their own, which each run would load.
+    MAGNUS_HPA * libm::exp(MAGNUS_SLOPE * t_degc / (MAGNUS_DEGC + t_degc))
 }
 
 const MAGNUS_HPA: f64 = 6.112;
@@ -37,7 +38,7 @@ fn vapour(temperature_mdegc: i32, humidity_mpercent: i32) -> Option<(f64, f64)> 
 #[must_use]
 pub fn dew_point_mdegc(temperature_mdegc: i32, humidity_mpercent: i32) -> Option<i32> {
     let (_, hpa) = vapour(temperature_mdegc, humidity_mpercent).filter(|(_, hpa)| *hpa > 0.0)?;
-    let ln = (hpa / MAGNUS_HPA).ln();
+    let ln = libm::log(hpa / MAGNUS_HPA);
     let dew_point = rounded(1000.0 * MAGNUS_DEGC * ln / (MAGNUS_SLOPE - ln));
     MAGNUS_RANGE_MDEGC.contains(&dew_point).then_some(dew_point)
 }
