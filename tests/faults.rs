@@ -198,7 +198,8 @@ fn errnos(call: &str) -> &'static [&'static str] {
         "pwrite64" => &["EIO", "ENOSPC", "EINTR"],
         "fsync" | "fdatasync" | "ftruncate" | "mkdir" => &["EIO", "ENOSPC"],
         "write" => &["EIO", "ENOSPC", "EINTR"],
-        "mmap" | "brk" => &["ENOMEM"],
+        // Not brk: the kernel says no with the old end of the heap, and strace can inject only numbers.
+        "mmap" => &["ENOMEM"],
         "clone" | "clone3" | "vfork" | "fork" => &["EAGAIN", "ENOMEM"],
         "pipe2" | "socketpair" | "signalfd4" | "socket" => &["EMFILE", "ENOMEM"],
         "poll" => &["EINTR", "ENOMEM"],
