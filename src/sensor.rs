@@ -258,12 +258,14 @@ impl Sensor {
                 Err((device, lacks)) => unusable.push((device, lacks)),
             }
         }
-        let all = list(&usable);
         let Some(wanted) = wanted else {
             return match usable.len() {
                 0 => Err(Error::NoSensor(none_found(sysfs, &unusable))),
                 1 => Ok(usable.remove(0)),
-                _ => Err(Error::NoSensor(format!("several sensors, name one with --device: {all}"))),
+                _ => {
+                    let all = list(&usable);
+                    Err(Error::NoSensor(format!("several sensors, name one with --device: {all}")))
+                }
             };
         };
         if let Some((device, lacks)) = unusable.iter().find(|(device, _)| is_called(device, wanted)) {
@@ -275,13 +277,17 @@ impl Sensor {
         if usable.is_empty() {
             return Err(Error::NoSensor(none_found(sysfs, &unusable)));
         }
-        usable.retain(|sensor| is_called(&sensor.device, wanted));
-        match usable.len() {
-            0 => Err(Error::NoSensor(format!("no sensor is called {wanted:?}; there is {all}"))),
-            1 => Ok(usable.remove(0)),
+        let (mut called, others): (Vec<_>, Vec<_>) =
+            usable.into_iter().partition(|sensor| sensor.is_called(wanted));
+        match called.len() {
+            0 => {
+                let all = list(&others);
+                Err(Error::NoSensor(format!("no sensor is called {wanted:?}; there is {all}")))
+            }
+            1 => Ok(called.remove(0)),
             _ => Err(Error::NoSensor(format!(
                 "several sensors are called {wanted:?}, name one by its id: {}",
-                list(&usable)
+                list(&called)
             ))),
         }
     }
@@ -328,6 +334,10 @@ impl Sensor {
     #[must_use]
     pub fn label(&self) -> Option<&str> {
         self.label.as_deref()
+    }
+
+    fn is_called(&self, wanted: &str) -> bool {
+        [Some(self.id()), self.name(), self.label()].contains(&Some(wanted))
     }
 
     /// Its folder in sysfs.
