@@ -171,10 +171,8 @@ fn deliver(
     }
     outcome.delivered.push((id, kept.taken.wall_ms));
     let mut longest = clock.now() - begun;
-    let mut after = 0;
-    while let Some((waiting, reading, taken)) =
-        store.oldest_after(after).filter(|(waiting, ..)| Some(*waiting) != id)
-    {
+    let mut batch = store.oldest_after(0).into_iter();
+    while let Some((waiting, reading, taken)) = batch.next().filter(|(waiting, ..)| Some(*waiting) != id) {
         let begun = clock.now();
         if begun + longest + focus::GRACE > until || clock.ending().is_some() {
             break;
@@ -186,7 +184,9 @@ fn deliver(
         }
         outcome.delivered.push((Some(waiting), taken_ms));
         longest = longest.max(clock.now() - begun);
-        after = waiting;
+        if batch.len() == 0 {
+            batch = store.oldest_after(waiting).into_iter();
+        }
     }
     outcome
 }

@@ -41,6 +41,9 @@ pub(crate) const BUSY: Duration = Duration::from_secs(1);
 /// How many delivered readings that are too old go at most in one run, so that no run pays for many.
 const EXPIRED_AT_ONCE: u32 = 16;
 
+/// How many readings are taken from the backlog at once: to ask for one takes as long as to deliver it takes us.
+const WAITING_AT_ONCE: u32 = 64;
+
 /// What makes version n + 1 of the schema from version n; `user_version` counts them.
 const MIGRATIONS: [&str; 2] = [
     "
@@ -269,16 +272,21 @@ impl Store {
         Some(id)
     }
 
-    /// The oldest undelivered reading after this id.
-    pub fn oldest_after(&mut self, id: i64) -> Option<(i64, Reading, Moment)> {
+    /// The oldest undelivered readings after this id, at most [`WAITING_AT_ONCE`].
+    pub fn oldest_after(&mut self, id: i64) -> Vec<(i64, Reading, Moment)> {
         self.work(|db| {
-            db.prepare("SELECT * FROM backlog JOIN reading USING (id) WHERE id > ?1 ORDER BY id LIMIT 1")?
-                .query_row([id], |row| {
-                    let (reading, taken) = kept(row)?;
-                    Ok((row.get("id")?, reading, taken))
-                })
-                .optional()
-        })?
+            let mut waiting = db.prepare(&format!(
+                "SELECT * FROM backlog JOIN reading USING (id) WHERE id > ?1 ORDER BY id LIMIT {WAITING_AT_ONCE}"
+            ))?;
+            let mut rows = waiting.query_map([id], |row| {
+                let (reading, taken) = kept(row)?;
+                Ok((row.get("id")?, reading, taken))
+            })?;
+            // What is damaged is a trouble when it is its turn.
+            let first = rows.next().transpose()?;
+            Ok(first.into_iter().chain(rows.map_while(Result::ok)).collect())
+        })
+        .unwrap_or_default()
     }
 
     /// Commits how the deliveries went and how the run ends, which took the reading with this id. Returns how many
@@ -295,12 +303,15 @@ impl Store {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             transaction
                 .execute("UPDATE reading SET status = ?2 WHERE id = ?1", params![id, exit.status()])?;
-            for (id, taken_ms) in &outcome.delivered {
-                transaction.execute(
+            {
+                let mut arrive = transaction.prepare(
                     "UPDATE reading SET delivered_ms = ?2, taken_ms = ?3, reason = NULL WHERE id = ?1",
-                    params![id, now.wall_ms, taken_ms],
                 )?;
-                transaction.execute("DELETE FROM backlog WHERE id = ?1", [id])?;
+                let mut leave = transaction.prepare("DELETE FROM backlog WHERE id = ?1")?;
+                for (id, taken_ms) in &outcome.delivered {
+                    arrive.execute(params![id, now.wall_ms, taken_ms])?;
+                    leave.execute([id])?;
+                }
             }
             if let Some((id, reason)) = &outcome.failed {
                 transaction.execute("UPDATE reading SET reason = ?2 WHERE id = ?1", params![id, reason])?;
@@ -533,14 +544,20 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<(Reading, Moment)> {
 /// Drops what is older than `keep`, of readings that were delivered and of runs that took none.
 fn expire(db: &Connection, now: &Moment, keep: Duration) -> rusqlite::Result<()> {
     let before = now.wall_ms.saturating_sub(millis(keep));
+    // The limit is part of the text: SQLite prepares a statement again when a limit is bound to it.
     for oldest in [
-        "DELETE FROM reading WHERE id IN (
-             SELECT id FROM (SELECT id, taken_ms, delivered_ms FROM reading ORDER BY id LIMIT ?1)
-             WHERE delivered_ms IS NOT NULL AND taken_ms < ?2)",
-        "DELETE FROM miss WHERE id IN (
-             SELECT id FROM (SELECT id, ended_ms FROM miss ORDER BY id LIMIT ?1) WHERE ended_ms < ?2)",
+        format!(
+            "DELETE FROM reading
+             WHERE id <= (SELECT max(id) FROM (SELECT id FROM reading ORDER BY id LIMIT {EXPIRED_AT_ONCE}))
+               AND delivered_ms IS NOT NULL AND taken_ms < ?1"
+        ),
+        format!(
+            "DELETE FROM miss
+             WHERE id <= (SELECT max(id) FROM (SELECT id FROM miss ORDER BY id LIMIT {EXPIRED_AT_ONCE}))
+               AND ended_ms < ?1"
+        ),
     ] {
-        db.execute(oldest, params![EXPIRED_AT_ONCE, before])?;
+        db.execute(&oldest, [before])?;
     }
     Ok(())
 }

@@ -452,7 +452,7 @@ fn one_run(settings: &Settings) -> Run {
     let mut outcome = Outcome { delivered: vec![(id, now.wall_ms)], failed: None };
     let (mut after, mut found) = (0, false);
     for _ in 0..64 {
-        let Some((waiting, kept, taken)) = store.oldest_after(after) else { break };
+        let Some((waiting, kept, taken)) = store.oldest_after(after).into_iter().next() else { break };
         assert!(waiting > after, "a reading comes twice, and so for ever");
         found |= Some(waiting) == id && (kept, &taken) == (reading, &new.taken);
         if Some(waiting) != id {
