@@ -4,25 +4,28 @@
 //! `[TCP] Connected` when it reached the server, and tries for ever if it does not. Its exit statuses
 //! are undocumented, so what it says counts as much as how it ends.
 
+use std::cell::Cell;
+use std::convert::Infallible;
 use std::env;
 use std::ffi::{CString, OsStr};
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc::execve;
 use nix::poll::{PollFd, PollFlags};
+use nix::sched::{CloneFlags, clone};
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, Signal, kill, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::{Pid, execve, getpid, getppid};
+use nix::sys::signal::{SigHandler, SigSet, Signal, kill, killpg, signal};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getpid, getppid, pipe2, setpgid};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::describe;
@@ -136,9 +139,9 @@ impl Focus {
         if limit.is_zero() {
             return Err("focus was not started: no time was left before the deadline".to_owned());
         }
-        let child = self.spawn(more, input)?;
+        let (pid, streams) = self.spawn(more, input)?;
         let mut transcript = Transcript::new(&self.license);
-        let ending = converse(child, limit, &mut transcript, clock);
+        let ending = converse(pid, streams, limit, &mut transcript, clock);
         Ok((ending, transcript))
     }
 
@@ -167,7 +170,7 @@ impl Focus {
     }
 
     /// Starts focus in a process group of its own and hands it the input.
-    fn spawn(&self, more: &[String], input: &str) -> Result<Child, String> {
+    fn spawn(&self, more: &[String], input: &str) -> Result<(Pid, Streams), String> {
         let program = find_program(&self.program, env::var_os("PATH").as_deref())?;
         let cannot_start = |source: &io::Error| {
             let hint = match source.raw_os_error().map(Errno::from_raw) {
@@ -177,13 +180,12 @@ impl Focus {
             };
             format!("cannot start {}: {}{hint}", program.display(), describe(source))
         };
-        let mut child = exec(&program, &self.arguments(more)).map_err(|source| cannot_start(&source))?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // Far below the pipe's capacity, so this never waits. EPIPE means that focus does not
-            // read: what it says and how it ends decides.
-            let _ = stdin.write_all(input.as_bytes());
-        }
-        Ok(child)
+        let Child { pid, mut stdin, stdout, stderr } =
+            exec(&program, &self.arguments(more)).map_err(|source| cannot_start(&source))?;
+        // Far below the pipe's capacity, so this never waits. EPIPE means that focus does not
+        // read: what it says and how it ends decides.
+        let _ = stdin.write_all(input.as_bytes());
+        Ok((pid, Streams::new([stdout, stderr])))
     }
 }
 
@@ -204,13 +206,25 @@ pub(crate) fn find_program(program: &Path, path: Option<&OsStr>) -> Result<PathB
     })
 }
 
+/// A child, and our ends of its three streams.
+struct Child {
+    pid: Pid,
+    stdin: File,
+    stdout: File,
+    stderr: File,
+}
+
 /// Starts a program with its three streams on pipes, as the leader of a new process group.
 ///
-/// The child calls `execve(2)` itself: the C library's `execvp(3)`, which the standard library would use,
-/// hands a file that the kernel does not know to a shell. It also asks the kernel to be
-/// killed when this process dies, so that even SIGKILL leaves no focus behind that tries for ever.
-#[allow(unsafe_code, reason = "there is no other way to run a system call between fork and exec")]
+/// The standard library would `fork(2)`, since nothing else runs what a child needs here, and copying the tables of all
+/// memory takes longer than all else that is done to start it. Until this child executes, it has our memory and a stack
+/// of its own, and we wait. It calls `execve(2)` itself: the C library's `execvp(3)` hands a file that the kernel does
+/// not know to a shell. It also asks the kernel to be killed when this process dies, so that even SIGKILL leaves no
+/// focus behind that tries for ever.
+#[allow(unsafe_code, reason = "there is no other way to run a system call between clone and exec")]
 fn exec(program: &Path, arguments: &[String]) -> io::Result<Child> {
+    /// A few system calls deep.
+    const STACK: usize = 16 << 10;
     let path = CString::new(program.as_os_str().as_bytes())?;
     let mut argv = vec![path.clone()];
     for argument in arguments {
@@ -220,23 +234,49 @@ fn exec(program: &Path, arguments: &[String]) -> io::Result<Child> {
     for (name, value) in env::vars_os() {
         environment.push(CString::new([name.as_bytes(), b"=", value.as_bytes()].concat())?);
     }
+    let pointers = |all: &[CString]| -> Vec<_> {
+        all.iter().map(|one| one.as_ptr()).chain([std::ptr::null()]).collect()
+    };
+    let (argv_pointers, environment_pointers) = (pointers(&argv), pointers(&environment));
+    let (input, stdin) = pipe2(OFlag::O_CLOEXEC)?;
+    let (stdout, output) = pipe2(OFlag::O_CLOEXEC)?;
+    let (stderr, errors) = pipe2(OFlag::O_CLOEXEC)?;
     let parent = getpid();
-    let in_child = move || {
-        // A blocked signal stays blocked across exec: focus would be deaf to SIGTERM.
+    let failed = Cell::new(None);
+    let run = || -> nix::Result<Infallible> {
+        setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
+        dup2_stdin(&input)?;
+        dup2_stdout(&output)?;
+        dup2_stderr(&errors)?;
+        // Ignored in every Rust program, and what is ignored or blocked stays so: focus would be deaf to SIGTERM.
+        // SAFETY: the default action runs no code of this process.
+        unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
         SigSet::empty().thread_set_mask()?;
         prctl::set_pdeathsig(Signal::SIGKILL)?;
         if getppid() != parent {
-            return Err(Errno::ESRCH.into());
+            return Err(Errno::ESRCH);
         }
-        execve(&path, &argv, &environment)?;
-        Ok(())
+        // SAFETY: a string and two lists of strings, each with its end, that live until this returns.
+        unsafe { execve(path.as_ptr(), argv_pointers.as_ptr(), environment_pointers.as_ptr()) };
+        Err(Errno::last())
     };
-    let mut command = Command::new(program);
-    command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // SAFETY: this process has one thread, so no lock is held across the fork; the closure makes a few
-    // system calls and touches only memory of its own.
-    unsafe { command.pre_exec(in_child) };
-    command.spawn()
+    let in_child = || {
+        failed.set(run().err());
+        127
+    };
+    let flags = CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK;
+    // SAFETY: this process has one thread, which stands still until the child executes or exits. The child makes a few
+    // system calls, allocates nothing, and writes to nothing but its stack, `errno` and `failed`.
+    let pid = unsafe { clone(Box::new(in_child), &mut [0; STACK], flags, Some(Signal::SIGCHLD as i32)) }?;
+    if let Some(errno) = failed.get() {
+        reap(pid);
+        return Err(errno.into());
+    }
+    Ok(Child { pid, stdin: stdin.into(), stdout: stdout.into(), stderr: stderr.into() })
+}
+
+fn reap(pid: Pid) {
+    while waitpid(pid, None) == Err(Errno::EINTR) {}
 }
 
 /// How the child ended.
@@ -252,9 +292,13 @@ enum Ending {
 
 /// Reads both streams until the child is gone, and ends it when the time is up or a signal came. When this
 /// returns, nothing is left of its process group.
-fn converse(mut child: Child, limit: Duration, transcript: &mut Transcript, clock: &SystemClock) -> Ending {
-    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
-    let mut streams = Streams::new(&mut child);
+fn converse(
+    pid: Pid,
+    mut streams: Streams,
+    limit: Duration,
+    transcript: &mut Transcript,
+    clock: &SystemClock,
+) -> Ending {
     let mut forced = None;
     let mut next = Some((clock.now() + limit, Signal::SIGTERM));
     let ended = loop {
@@ -282,7 +326,7 @@ fn converse(mut child: Child, limit: Duration, transcript: &mut Transcript, cloc
     transcript.finish();
     // Not reaped yet, so the group's number still is ours: whatever it left behind goes with it.
     signal_group(pid, Signal::SIGKILL);
-    let _ = child.wait();
+    reap(pid);
     match forced {
         Some(forced) if ended != Ending::Exited(0) => forced,
         _ => ended,
@@ -305,22 +349,15 @@ fn peek(pid: Pid) -> Option<Ending> {
 }
 
 /// The child's standard output and standard error, until each is closed.
-struct Streams(Vec<(usize, Stream)>);
-
-trait ReadFd: Read + AsFd {}
-impl<T: Read + AsFd> ReadFd for T {}
-type Stream = Box<dyn ReadFd>;
+struct Streams(Vec<(usize, File)>);
 
 impl Streams {
-    fn new(child: &mut Child) -> Streams {
-        let out = child.stdout.take().map(|stream| Box::new(stream) as Stream);
-        let err = child.stderr.take().map(|stream| Box::new(stream) as Stream);
-        let streams: Vec<_> = [out, err].into_iter().flatten().enumerate().collect();
-        for (_, stream) in &streams {
+    fn new(streams: [File; 2]) -> Streams {
+        for stream in &streams {
             // A pipe of our own: this cannot fail.
-            let _ = fcntl(stream.as_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+            let _ = fcntl(stream, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
         }
-        Streams(streams)
+        Streams(streams.into_iter().enumerate().collect())
     }
 
     fn wait(&self, clock: &SystemClock, until: Option<Duration>) {
@@ -332,9 +369,9 @@ impl Streams {
     /// Takes what is there, at most a pipe's worth of each, so that one that never stops writing
     /// does not keep us from looking at the time.
     fn read(&mut self, transcript: &mut Transcript) {
+        let mut buffer = [0; 1024];
         self.0.retain_mut(|(index, stream)| {
-            let mut buffer = [0; 8192];
-            for _ in 0..8 {
+            for _ in 0..64 {
                 match stream.read(&mut buffer) {
                     Ok(0) => return false,
                     Ok(n) => transcript.feed(*index, &buffer[..n]),

@@ -232,13 +232,14 @@ fn each_status_has_its_cause() {
     assert_eq!(bench.run(&[]).status, 78);
 }
 
-/// The standard library learns through a socket whether the child could be started, and panics when that
-/// answer cannot be had: the one panic that can be brought about in the real program.
+/// The standard library panics when a folder that it has listed cannot be closed: the one panic that can be brought
+/// about in the real program.
 #[test]
 fn a_panic_is_status_70_and_one_line_that_asks_for_a_report() {
     let bench = Bench::with_fault("close-input");
     for arguments in [[].as_slice(), &["--verbose"]] {
-        let outcome = bench.run_traced(&["-e", "inject=recvfrom,recvmsg:error=EBADF"], arguments);
+        let devices = bench.path("sys/bus/iio/devices").display().to_string();
+        let outcome = bench.run_traced(&["-P", &devices, "-e", "inject=close:error=EBADF"], arguments);
         let version = env!("CARGO_PKG_VERSION");
         outcome.fails(70, &[&format!("a bug in iio-focus {version}, please report: "), "panicked at "]);
         assert_eq!(outcome.stdout, "");
