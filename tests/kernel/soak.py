@@ -89,14 +89,14 @@ def bad_frame(rng, value):
 bad_frame.last_wild = 0
 
 
-def frames(rng, count, start):
-    """Half of them bad. The values follow the day, and no two neighbours are the same."""
+def frames(rng, count, start, share_bad=0.5):
+    """The values follow the day, and no two neighbours are the same."""
     played = []
     for i in range(count):
         day = 2 * math.pi * (start + i * MINUTE / 2.2) / DAY
         value = (round(40 + 90 * math.sin(day)), round(600 - 150 * math.sin(day)) + i * 7 % 50)
         # With nothing to compare it with, the first reading is believed: that is not what is tested here.
-        bad = i > 0 and rng.random() < 0.5
+        bad = i > 0 and rng.random() < share_bad
         played.append(bad_frame(rng, value) if bad else good_frame(rng, value))
     return played
 
@@ -130,16 +130,18 @@ class Reading:
 
 
 class Run:
-    def __init__(self, boot, number):
-        self.boot, self.number = boot, number
-        self.status = None              # None: the power went off
+    def __init__(self, boot, number, started):
+        self.boot, self.number, self.started = boot, number, started
+        self.ended = self.sent = None   # when; None: the power went off, nothing was sent
+        self.status = None
         self.frames, self.reading = [], None
 
 
 class Boot:
     """One boot of the guest: what it is given, and what was seen."""
 
-    def __init__(self, work, name, played, events, true=EPOCH, wall=None, target="program", store=""):
+    def __init__(self, work, name, played, events, true=EPOCH, wall=None, target="program", store="",
+                 fault="slow-and-sure"):
         self.name, self.played, self.true = name, played, true
         self.wall_start = true if wall is None else wall
         self.clock_set = None
@@ -148,7 +150,7 @@ class Boot:
         write = lambda file, lines: (self.share / file).write_text("".join(line + "\n" for line in lines))
         write("frames", [frame.line for frame in played])
         write("events", [f"{at:.3f} {what}" for at, what in sorted(events)])
-        write("settings", [f"TARGET={target}", f"STORE={store}"])
+        write("settings", [f"TARGET={target}", f"STORE={store}", f"FAULT={fault}"])
 
     def wall_clock(self, at):
         is_set = self.clock_set is not None and at >= self.clock_set
@@ -178,9 +180,9 @@ class Boot:
                 continue
             at = self.end = float(at)
             if word == "start":
-                self.runs.append(Run(self, int(rest)))
+                self.runs.append(Run(self, int(rest), at))
             elif word == "end":
-                self.runs[-1].status = int(rest.split()[1])
+                self.runs[-1].ended, self.runs[-1].status = at, int(rest.split()[1])
             elif word == "skip":
                 self.skipped += 1
             elif word == "clock":
@@ -192,6 +194,7 @@ class Boot:
                 self.asked += 1
                 self.runs[-1].frames.append((at, frame))
             elif word == "sends":
+                self.runs[-1].sent = self.runs[-1].sent or at
                 self.sent.append((self.runs[-1], tuple(map(int, rest.split()))))
 
 
@@ -484,4 +487,5 @@ def main():
     sys.exit(bool(violations))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -13,7 +13,8 @@
 // while no run needs it, which makes virtual time pass ten times as fast. UNSYNCED, when set, is
 // a file that gets a line for each run, without fsync(2).
 //
-// "retry-at-once" in place of a program is a reader that does what comes to mind first.
+// Three words in place of a program are readers that take the first pair of values they get: "retry-at-once" does what
+// comes to mind first, "retry-after-2s" is the published script's policy, and "single-try" tries once.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -29,7 +30,10 @@
 #define SECOND 1000000000LL
 #define NEVER INT64_MAX
 
-enum { TRIES = 10 };
+static const struct reader {
+	const char *name;
+	int tries, pause_s;
+} readers[] = { { "retry-at-once", 10, 0 }, { "retry-after-2s", 10, 2 }, { "single-try", 1, 0 } };
 
 // A late answer may still be under way when a run ends.
 #define SENSOR_REST (SECOND / 5)
@@ -149,12 +153,22 @@ static long read_value(const char *attribute)
 	return n > 0 ? atol(text) : -1;
 }
 
-// The first pair that can be read, and no pause before the next try.
-static int retry_at_once(void)
+static const struct reader *find_reader(const char *name)
+{
+	for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
+		if (!strcmp(readers[i].name, name))
+			return &readers[i];
+	return NULL;
+}
+
+// The first pair that can be read.
+static int read_sensor(const struct reader *reader)
 {
 	char text[64];
 
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; i < reader->tries; i++) {
+		if (i > 0)
+			sleep(reader->pause_s);
 		long t = read_value("in_temp_input"), h = t == -1 ? -1 : read_value("in_humidityrelative_input");
 
 		if (t == -1 || h == -1)
@@ -174,6 +188,7 @@ int main(int argc, char **argv)
 
 	if (argc < 4)
 		return 2;
+	const struct reader *reader = find_reader(argv[3]);
 	sensor = atoi(argv[1]);
 	events = fopen(argv[2], "re");
 	if (!events)
@@ -216,8 +231,8 @@ int main(int argc, char **argv)
 				continue;
 			kill(sensor, SIGCONT);
 			sensor_until = NEVER;
-			if (!strcmp(argv[3], "retry-at-once")) {
-				status = retry_at_once();
+			if (reader) {
+				status = read_sensor(reader);
 				report_input();
 				reportf("end %d %d", runs, status);
 				sensor_until = now() + SENSOR_REST;
