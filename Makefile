@@ -24,8 +24,8 @@ man = target/man/iio-focus.1 target/man/iio-focus.toml.5
 # label_is_string: a parameter is called label, so __overrides__ has a property of that name.
 DTCFLAGS = -@ -Hepapr -Wno-unit_address_vs_reg -Wno-label_is_string
 
-.PHONY: all program check format lint test msrv check-overlay check-packaging check-pi rig figures soak fuzz deb deb-files \
-	demo demo-kernel install uninstall clean
+.PHONY: all program check format lint test msrv check-overlay check-packaging check-pi rig figures bench bench-quick soak \
+	fuzz deb deb-files demo demo-kernel install uninstall clean
 
 all: program $(overlay) $(man)
 
@@ -56,7 +56,7 @@ need-check: need-build
 		man-db patch prometheus python3 python3-dev python3-venv scdoc sqlite3 strace systemd systemd-container time \
 		util-linux valgrind xz-utils zsh
 
-check: format lint test msrv check-overlay check-packaging rig figures
+check: format lint test msrv check-overlay check-packaging rig figures bench-quick
 	@echo 'check: all passed'
 
 format: | need-check
@@ -88,6 +88,15 @@ rig: program $(overlay) | need-check
 
 figures: program | need-check
 	@tests/tools/figures.sh $(program)
+
+# Some minutes, on a machine that does nothing else: writes tests/bench/RESULTS.md.
+bench: program $(overlay) | need-check
+	$(CARGO) build --release --locked --examples
+	tests/bench/bench.sh
+
+bench-quick: program | need-check
+	@$(CARGO) build --release --locked --examples
+	@tests/bench/bench.sh --quick
 
 # About an hour.
 soak: program $(overlay) | need-check

@@ -1,0 +1,43 @@
+#!/bin/sh
+# bench.sh [--quick]: this program beside what else does the job, on the same work. Writes RESULTS.md and its
+# pictures. "--quick" shows in seconds that all of it works: each contender does its work a few times, no
+# time is asserted, and what comes out goes to target/bench.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+work=$root/target/bench
+quick=
+[ "${1:-}" != --quick ] || quick=1
+mkdir -p "$work/bin"
+cd "$root"
+
+tests/tools/need.sh bc bsdutils gcc libc6-dev python3 sqlite3 strace util-linux valgrind
+for source in "$here/stopwatch.c" "$here/contenders/floor.c" "$here/contenders/stand-in.c"; do
+    gcc -O2 -static -Wall -Wextra -D_GNU_SOURCE -o "$work/bin/$(basename "$source" .c)" "$source"
+done
+# As the program is built: see [profile.release] in Cargo.toml.
+rustc --edition 2024 -C opt-level=s -C lto -C codegen-units=1 -C panic=abort -C strip=symbols \
+    -o "$work/bin/std" "$here/contenders/std.rs"
+
+if [ -z "$quick" ]; then
+    tests/tools/need.sh libcap2 libiio-utils python3-venv
+    # Unpacked, not installed: that would start them.
+    if [ ! -e "$work/root/usr/bin/prometheus-node-exporter" ] || [ ! -e "$work/root/usr/sbin/collectd" ]; then
+        rm -rf "$work/debs"
+        mkdir -p "$work/debs"
+        (cd "$work/debs" && apt-get -q download prometheus-node-exporter collectd-core) >"$work/debs.log" 2>&1 ||
+            { echo "bench: could not fetch node_exporter and collectd: see $work/debs.log" >&2; exit 1; }
+        for package in "$work"/debs/*.deb; do dpkg -x "$package" "$work/root"; done
+    fi
+    if [ ! -e "$work/venv/ready" ]; then
+        /usr/bin/python3 -m venv --clear "$work/venv"
+        "$work/venv/bin/pip" install -q --disable-pip-version-check adafruit-circuitpython-dht==4.0.12
+        touch "$work/venv/ready"
+    fi
+    "$here/rig.py" "$work"
+fi
+
+# The mounts are seen by nobody else.
+user=
+[ "$(id -u)" = 0 ] || user=-Ur
+unshare $user -m --propagation private "$here/bench.py" "$work" ${quick:+--quick}
