@@ -253,8 +253,11 @@ impl Bench {
         let config = self.private_file("config.toml", self.config_text());
         let sysfs = self.path("sys");
         let mut all = wrapper.to_vec();
-        all.extend([PROGRAM, "--config", config.to_str().unwrap(), "--sysfs", sysfs.to_str().unwrap()]);
-        if !arguments.contains(&"--log") {
+        all.extend([PROGRAM, "--config", config.to_str().unwrap()]);
+        if !matches!(arguments.first(), Some(&"chart" | &"export" | &"status")) {
+            all.extend(["--sysfs", sysfs.to_str().unwrap()]);
+        }
+        if !arguments.contains(&"--log") && arguments.first().is_none_or(|first| first.starts_with("--")) {
             all.extend(["--log", "stderr"]);
         }
         all.extend(arguments);
