@@ -615,14 +615,13 @@ fn a_kernel_log_that_cannot_be_read_is_said() {
 }
 
 #[test]
-fn the_dht11_drivers_cache_is_waited_for() {
+fn a_pause_that_is_too_short_for_the_driver_is_found() {
     let pi = Pi::new();
     fs::write(pi.bench.path("sys/bus/iio/devices/iio:device0/of_node/compatible"), "dht11\0").unwrap();
-    // No bus answers so fast; and the configured pause of 0 s is too short for this driver.
+    // A try that ends it all (EISDIR), so that nothing is waited for: what the pause does is for the rig to show, where it takes no time.
+    replace_by_link(&pi.bench.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "/");
     let outcome = pi.doctor(&["--json"]);
-    assert!(outcome.took >= 4 * Duration::from_millis(2100), "{outcome:#?}");
     let findings: Vec<Finding> = serde_json::from_str(&outcome.stdout).unwrap();
-    expect(&findings, "tries", "wrong", "0 good of 5 (not fresh, ");
     expect(&findings, "configuration", "wrong", "sensor.retry-delay");
 }
 

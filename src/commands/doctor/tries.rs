@@ -30,7 +30,7 @@ fn ask(system: &System, sensor: &Sensor) -> Vec<Finding> {
     const LOG: &str = "kernel log";
     let log = KernelLog::open(system.path("dev/kmsg"));
     let delay =
-        system.config.retry_delay.max(sensor.cache().map_or(Duration::ZERO, |time| time + BEYOND_CACHE));
+        sensor.cache().map_or(Duration::ZERO, |time| system.config.retry_delay.max(time + BEYOND_CACHE));
     let mut results = Vec::new();
     while results.len() < TRIES as usize {
         if !results.is_empty() {
