@@ -20,8 +20,8 @@ packaging/debian/cross.sh $triples
 tests/tools/need.sh xz-utils
 if [ "$("$tools/bin/cargo-deb" --version 2>/dev/null)" != "cargo-deb $CARGO_DEB" ]; then
     mkdir -p "$tools"
-    # Without its default features it calls xz, and needs no library for that.
-    CARGO_TARGET_DIR=$tools/build ${CARGO:-cargo} install --quiet --locked --root "$tools" --no-default-features \
+    # Without its default features it calls xz, and needs no library for that. It has little to do: a debug build will do.
+    CARGO_TARGET_DIR=$tools/build ${CARGO:-cargo} install --quiet --locked --debug --root "$tools" --no-default-features \
         --force "cargo-deb@$CARGO_DEB"
     rm -rf "$tools/build"
 fi
