@@ -374,7 +374,7 @@ path = "{store}/readings.db"
             for cost, name in re.findall(r"^\s*([\d,]+) +\(.*?\) +(.*)$", annotated, re.M):
                 found = re.search(r"\[(\S+)\]$", name)
                 where = os.path.basename(found[1]) if found else None
-                if where:
+                if where and where != "???" and not where.startswith("vgpreload"):
                     key = "the loader" if where.startswith("ld-") else "the C library" if where.startswith("libc") \
                         else "the program" if where == "iio-focus" else where
                     objects[key] += int(cost.replace(",", ""))

@@ -250,13 +250,13 @@ def picture(path, panels, logarithmic=True, across=""):
         scale = (lambda x: math.log10(x / low) / math.log10(high / low)) if logarithmic else (lambda x: (x - low) / (high - low))
         at = lambda x, y: (n * WIDTH + MARGIN + scale(x) * (WIDTH - MARGIN - 20), HEIGHT - 24 - y / top * (HEIGHT - 70))
         left, bottom = at(low, 0)
-        right, roof = at(high, top)
-        out.append(f'<text x="{left}" y="18" font-weight="bold">{title}</text>')
+        right, _ = at(high, top)
+        name_at = left
+        out.append(f'<text x="{left}" y="18" font-weight="bold">{title}{", " + unit if unit else ""}</text>')
         for i in range(5):
             x, y = at(low, top * i / 4)
             out.append(f'<line x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>'
                        f'<text x="{left - 4}" y="{y + 4:.1f}" text-anchor="end">{top * i / 4:g}</text>')
-        out.append(f'<text x="{left}" y="{roof - 8:.1f}" fill="#555">{unit}</text>')
         for x in sorted({x for x, _ in points}):
             if not logarithmic or math.log2(x).is_integer() or math.log10(x).is_integer():
                 out.append(f'<text x="{at(x, 0)[0]:.1f}" y="{bottom + 14}" text-anchor="middle">{short(x)}</text>')
@@ -269,7 +269,8 @@ def picture(path, panels, logarithmic=True, across=""):
                        + " ".join(f"{x:.1f},{y:.1f}" for x, y in line) + '"/>')
             out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in line]
             if len(curves) > 1:
-                out.append(f'<text x="{left + 70 * i + 30 * (len(curves) == 2) * i}" y="33" fill="{colour}" font-size="9">{name}</text>')
+                out.append(f'<text x="{name_at}" y="33" fill="{colour}" font-size="9">{name}</text>')
+                name_at += 5 * len(name) + 6
     out.append("</svg>")
     path.write_text("\n".join(out) + "\n")
 
