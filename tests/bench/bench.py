@@ -369,15 +369,7 @@ path = "{store}/readings.db"
             command = [PROGRAM, "--config", self.config, "--log", "syslog", *words]
             self.instructions([PATH], command)
             file = next((self.run / "callgrind").glob("*.out"))
-            annotated = subprocess.run(["callgrind_annotate", "--threshold=100", file], capture_output=True, text=True).stdout
-            objects = collections.Counter()
-            for cost, name in re.findall(r"^\s*([\d,]+) +\(.*?\) +(.*)$", annotated, re.M):
-                found = re.search(r"\[(\S+)\]$", name)
-                where = os.path.basename(found[1]) if found else None
-                if where and where != "???" and not where.startswith("vgpreload"):
-                    key = "the loader" if where.startswith("ld-") else "the C library" if where.startswith("libc") \
-                        else "the program" if where == "iio-focus" else where
-                    objects[key] += int(cost.replace(",", ""))
+            objects = by_object(file.read_text())
             trace = self.run / "trace"
             subprocess.run(["env", "-i", PATH, "strace", "-f", "-y", "-qq", "-s", "256", "-o", trace, *map(str, command)],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
@@ -507,6 +499,29 @@ class Trace:
             else:
                 count["else: memory, signals, clock, log"] += 1
         return count
+
+
+def by_object(callgrind):
+    """Instructions by the file that they stand in, from callgrind's output."""
+    names, costs = {}, collections.Counter()
+    here, skip = "", False
+    for line in callgrind.splitlines():
+        if skip:                # what a call takes is counted where it goes
+            skip = False
+        elif found := re.match(r"(c?ob)=(\(\d+\))(?: (.+))?$", line):
+            kind, number, name = found.groups()
+            names.setdefault(number, os.path.basename(name or ""))
+            if kind == "ob":
+                here = names[number]
+        elif line.startswith("calls="):
+            skip = True
+        elif found := re.match(r"[+*\d-]\S* (\d+)$", line):
+            costs[here] += int(found[1])
+    count = collections.Counter()
+    for name, cost in costs.items():
+        count["the loader" if name.startswith("ld-") else "the C library" if name.startswith("libc.") else
+              "the program" if name == PROGRAM.name else "else"] += cost
+    return count
 
 
 def interpreter(path):
