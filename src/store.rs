@@ -272,7 +272,7 @@ impl Store {
         Some(id)
     }
 
-    /// The oldest undelivered readings after this id, at most [`WAITING_AT_ONCE`].
+    /// The oldest undelivered readings after this id, at most 64.
     pub fn oldest_after(&mut self, id: i64) -> Vec<(i64, Reading, Moment)> {
         self.work(|db| {
             let mut waiting = db.prepare(&format!(
