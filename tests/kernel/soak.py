@@ -363,7 +363,9 @@ def power(work, cpu, minutes, cuts):
             wall = rng.choice([EPOCH - 3 * DAY, true - 7 * 3600, 946_684_800])
             at = rng.uniform(1, 6) * MINUTE
             events += [(at, f"clock {int(true + at)}"), (at + 20.3, "up")]
-        elif number < cuts and rng.random() < 0.4:
+        elif number >= cuts:
+            events += [(0.4, "up")]
+        elif rng.random() < 0.4:
             events += [(rng.uniform(0, length), "up")]
         else:
             down = rng.uniform(0, length)
@@ -452,7 +454,7 @@ def main():
     parser.add_argument("work", type=pathlib.Path, help="a folder that is made anew")
     parser.add_argument("--short", action="store_true", help="a few hours, cuts and runs of each part")
     parser.add_argument("parts", nargs="*", metavar="part", help="week, power or noise; all if none is named")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     work, short, parts = options.work.resolve(), options.short, options.parts or list(PARTS)
     if unknown := set(parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
