@@ -97,8 +97,8 @@ looks() { # NAME COMMAND...
     figure "a million readings: $name, processor time" "$(processor_time "$@")" 1000 ms
     figure "a million readings: $name, peak memory" "$(memory "$@")" 20480 KiB
 }
-looks chart "$@" chart --since 2y
-looks SVG "$@" chart --since 2y --svg "$work/chart.svg"
-looks status "$@" status
-looks export "$@" export
+looks chart "$program" chart --config "$work/iio-focus.toml" --since 2y
+looks SVG "$program" chart --config "$work/iio-focus.toml" --since 2y --svg "$work/chart.svg"
+looks status "$program" status --config "$work/iio-focus.toml"
+looks export "$program" export --config "$work/iio-focus.toml"
 exit $failed
