@@ -58,14 +58,14 @@ figure 'kept and delivered: fsyncs of the store' "$(grep -c 'sync(.*readings\.db
 figure 'kept and delivered: bytes to the store' \
     "$(awk '/readings\.db(-wal)?>/ && /write/ { sum += $NF } END { print sum + 0 }' "$work/trace")" 20480 bytes
 
-fastest() { # COMMAND...: of twenty, in µs
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+fastest() { # COMMAND...: of sixty, in µs: storage that others use, too, has its slow moments
+    for _ in $(seq 60); do
         begin=$(date +%s%N)
         env -i "$@" >/dev/null 2>&1
         echo $((($(date +%s%N) - begin) / 1000))
     done | sort -n | head -n 1
 }
-figure 'added to the time of focus, best of 20' $(($(fastest "$@") - $(fastest /bin/true))) 10000 us
+figure 'added to the time of focus, best of 60' $(($(fastest "$@") - $(fastest /bin/true))) 10000 us
 
 # One that fails, so that the backlog stays.
 configure /bin/false
