@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use argh::{EarlyExit, FromArgs};
 
-use crate::error::Error;
+use crate::error::{Error, Problem};
 
 /// Take one reading from a humidity sensor in IIO sysfs and hand it to WhaTap's focus.
 #[derive(Debug, Default, FromArgs)]
@@ -275,7 +275,7 @@ pub enum Parsed {
 /// # Errors
 /// [`Error::Usage`] with what is wrong and where to look.
 pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Parsed, Error> {
-    let usage = |what: &str| Error::Usage(format!("{what}; iio-focus --help lists what there is"));
+    let usage = |what: &str| Error::Usage(Problem::new(what).advise("iio-focus --help lists what there is"));
     let mut all = Vec::new();
     for word in words.skip(1) {
         let word =
@@ -354,7 +354,8 @@ mod tests {
             [["--x"].as_slice(), &["--attempts"], &["y"], &["list", "--x"], &["--json"], &["--", "z"]]
         {
             match parsed(words) {
-                Err(Error::Usage(text)) => {
+                Err(error @ Error::Usage(_)) => {
+                    let text = error.to_string();
                     assert!(
                         text.lines().count() == 1 && text.ends_with("iio-focus --help lists what there is")
                     );

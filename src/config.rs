@@ -19,7 +19,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::cli::Args;
-use crate::error::{Error, cannot};
+use crate::error::{Error, Problem};
 use crate::focus::{Confirm, Focus, License};
 use crate::logger::Destination;
 use crate::reading::{Calibration, Field, Jump, Limits};
@@ -59,7 +59,7 @@ pub struct Config {
     /// Where it is kept.
     pub store: store::Settings,
     /// What is not wrong but should be told.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Problem>,
 }
 
 impl Config {
@@ -233,7 +233,7 @@ impl FocusSection {
         file: &Path,
         fields: &[Field],
         env: &dyn Fn(&str) -> Option<OsString>,
-        warnings: &mut Vec<String>,
+        warnings: &mut Vec<Problem>,
     ) -> Result<Focus, Error> {
         let license = self.license(root, file, env, warnings)?;
         let pcode = variable::<Pcode>("WHATAP_PCODE", env)?.or(self.pcode);
@@ -254,11 +254,10 @@ impl FocusSection {
             .iter()
             .filter_map(|(missing, name)| missing.then_some(*name))
             .collect();
-            return Err(Error::Config(format!(
-                "{}: [focus] lacks {}; to see a reading without delivering it, use --dry-run",
-                file.display(),
-                missing.join(", ")
-            )));
+            return Err(Error::Config(
+                Problem::new(format!("{}: [focus] lacks {}", file.display(), missing.join(", ")))
+                    .advise("to see a reading without delivering it, use --dry-run"),
+            ));
         };
         let optional =
             [("-oname", self.oname), ("-okind", self.okind), ("-onode", self.onode), ("-pk", self.pk)];
@@ -287,7 +286,7 @@ impl FocusSection {
         root: &Path,
         file: &Path,
         env: &dyn Fn(&str) -> Option<OsString>,
-        warnings: &mut Vec<String>,
+        warnings: &mut Vec<Problem>,
     ) -> Result<Option<LicenseText>, Error> {
         if let Some(license) = variable("WHATAP_LICENSE", env)? {
             return Ok(Some(license));
@@ -297,10 +296,10 @@ impl FocusSection {
             return license_in(&credential, warnings).map(Some);
         }
         match (&self.license, &self.license_file) {
-            (Some(_), Some(_)) => Err(Error::Config(format!(
+            (Some(_), Some(_)) => Err(Error::Config(Problem::new(format!(
                 "{}: [focus] has both license and license-file: keep one of them",
                 file.display()
-            ))),
+            )))),
             (Some(license), None) => Ok(Some(license.clone())),
             (None, Some(AbsolutePath(path))) => license_in(&under(root, path.clone()), warnings).map(Some),
             (None, None) => Ok(None),
@@ -308,18 +307,22 @@ impl FocusSection {
     }
 }
 
-fn license_in(path: &Path, warnings: &mut Vec<String>) -> Result<LicenseText, Error> {
+fn license_in(path: &Path, warnings: &mut Vec<Problem>) -> Result<LicenseText, Error> {
     let (text, mode) = read_text(path)?;
     warn_if_public(path, mode, warnings);
     LicenseText::from_value(&Value::Word(text.trim())).ok_or_else(|| {
-        Error::Config(format!("{}: must hold {} and nothing else", path.display(), LicenseText::RIGHT))
+        let right = LicenseText::RIGHT;
+        Error::Config(Problem::new(format!("{}: must hold {right} and nothing else", path.display())))
     })
 }
 
-pub(crate) fn warn_if_public(path: &Path, mode: u32, warnings: &mut Vec<String>) {
+pub(crate) fn warn_if_public(path: &Path, mode: u32, warnings: &mut Vec<Problem>) {
     if mode & 0o004 != 0 {
-        warnings
-            .push(format!("{0} holds the licence and everybody can read it: chmod o= {0}", path.display()));
+        let path = path.display();
+        warnings.push(
+            Problem::new(format!("{path} holds the licence and everybody can read it"))
+                .advise(format!("chmod o= {path}")),
+        );
     }
 }
 
@@ -328,7 +331,7 @@ fn read_file(
     root: &Path,
     args: &Args,
     env: &dyn Fn(&str) -> Option<OsString>,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Problem>,
 ) -> Result<(PathBuf, FileContent), Error> {
     let named = args.config.clone().map(PathBuf::from).or_else(|| path_variable("IIO_FOCUS_CONFIG", env));
     let may_be_absent = named.is_none();
@@ -337,8 +340,8 @@ fn read_file(
         return Ok((path, FileContent::default()));
     }
     let (text, mode) = read_text(&path)?;
-    let content =
-        parse(&text).map_err(|(line, what)| Error::Config(format!("{}:{line}: {what}", path.display())))?;
+    let content = parse(&text)
+        .map_err(|(line, what)| Error::Config(Problem::new(format!("{}:{line}: {what}", path.display()))))?;
     if content.focus.license.is_some() {
         warn_if_public(&path, mode, warnings);
     }
@@ -360,14 +363,15 @@ fn read_text(path: &Path) -> Result<(String, u32), Error> {
         file.take(LONGEST + 1).read_to_end(&mut bytes)?;
         Ok((bytes, mode))
     };
-    let (bytes, mode) = read().map_err(|source| Error::Config(cannot("read", path, &source)))?;
+    let (bytes, mode) = read().map_err(|source| Error::Config(Problem::file("read", path, &source)))?;
     if bytes.len() as u64 > LONGEST {
-        return Err(Error::Config(format!("{}: is larger than 1 MiB: not a file for this", path.display())));
+        let what = format!("{}: is larger than 1 MiB: not a file for this", path.display());
+        return Err(Error::Config(Problem::new(what)));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = line_of(&String::from_utf8_lossy(&error.as_bytes()[..valid]), valid);
-        Error::Config(format!("{}:{line}: is not UTF-8 text", path.display()))
+        Error::Config(Problem::new(format!("{}:{line}: is not UTF-8 text", path.display())))
     })?;
     Ok((text, mode))
 }
@@ -405,7 +409,8 @@ fn line_of(text: &str, byte: usize) -> usize {
 /// A value from the command line, if it is there.
 fn option<T: Setting>(name: &str, text: Option<&str>) -> Result<Option<T>, Error> {
     text.map(|text| {
-        T::from_value(&Value::Word(text)).ok_or_else(|| Error::Usage(format!("{name}: {}", must_be::<T>())))
+        T::from_value(&Value::Word(text))
+            .ok_or_else(|| Error::Usage(Problem::new(format!("{name}: {}", must_be::<T>()))))
     })
     .transpose()
 }
@@ -415,10 +420,9 @@ fn variable<T: Setting>(name: &str, env: &dyn Fn(&str) -> Option<OsString>) -> R
     env(name)
         .filter(|value| !value.is_empty())
         .map(|value| {
-            value
-                .to_str()
-                .and_then(|text| T::from_value(&Value::Word(text)))
-                .ok_or_else(|| Error::Config(format!("environment variable {name}: {}", must_be::<T>())))
+            value.to_str().and_then(|text| T::from_value(&Value::Word(text))).ok_or_else(|| {
+                Error::Config(Problem::new(format!("environment variable {name}: {}", must_be::<T>())))
+            })
         })
         .transpose()
 }

@@ -1,4 +1,4 @@
-//! What can go wrong: its text, whether another try helps, and the exit status it ends with.
+//! What can go wrong, what to do about it, and the exit status that a run ends with.
 
 use std::fmt;
 use std::io;
@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
+
+use crate::failure::GaveUp;
 
 /// How a run ended, as the exit statuses of `sysexits.h` that the README documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,32 +60,101 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// What happened, and what to do about it. The two are one sentence only when they are shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What happened, and where.
+    pub what: String,
+    /// What to do about it, if there is more to say than what happened.
+    pub advice: Option<String>,
+    /// Whether the system refused it for want of a right.
+    pub denied: bool,
+}
+
+impl Problem {
+    /// A problem that says by itself what would be right.
+    #[must_use]
+    pub fn new(what: impl Into<String>) -> Problem {
+        Problem { what: what.into(), advice: None, denied: false }
+    }
+
+    /// What the system said of a file: `cannot read PATH: EACCES: Permission denied`.
+    #[must_use]
+    pub fn file(verb: &str, path: &Path, source: &io::Error) -> Problem {
+        let denied = source.kind() == io::ErrorKind::PermissionDenied;
+        Problem { denied, ..Problem::new(cannot(verb, path, source)) }
+    }
+
+    /// The same with what to do about it.
+    #[must_use]
+    pub fn advise(self, advice: impl Into<String>) -> Problem {
+        Problem { advice: Some(advice.into()), ..self }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.advice {
+            Some(advice) => write!(f, "{}; {advice}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
 /// Why a run, or a command, failed.
 #[derive(Debug)]
 pub enum Error {
     /// The command line: which option, and what would be right.
-    Usage(String),
+    Usage(Problem),
     /// The configuration: file, line and key, and what would be right.
-    Config(String),
+    Config(Problem),
     /// No usable sensor, not the one named, or several.
-    NoSensor(String),
+    NoSensor(Problem),
     /// No reading is kept that was asked for; what there is instead.
-    NotKept(String),
+    NotKept(Problem),
     /// The sensor of this name gave no good reading.
     NoReading(String, GaveUp),
-    /// The reading was taken but not delivered. Holds the line about the reading and the reason.
-    NotDelivered(String),
+    /// The reading was taken but not delivered: the line about the reading, and why.
+    NotDelivered(String, Problem),
     /// The store cannot be read.
-    Store(String),
+    Store(Problem),
     /// Another run has this lock.
     Busy(PathBuf),
     /// A signal asked the run to end; what was under way then.
     Signal(Signal, String),
-    /// The system refused something the run cannot do without.
+    /// A file could not be written.
     Io(PathBuf, io::Error),
+    /// The system refused this, which has no path, and which the program cannot do without.
+    System(&'static str, io::Error),
 }
 
 impl Error {
+    /// What happened and what to do about it, as far as they are kept apart.
+    #[must_use]
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Error::Usage(problem)
+            | Error::Config(problem)
+            | Error::NoSensor(problem)
+            | Error::NotKept(problem)
+            | Error::NotDelivered(_, problem)
+            | Error::Store(problem) => Some(problem),
+            _ => None,
+        }
+    }
+
+    /// What happened, without what to do about it.
+    #[must_use]
+    pub fn what(&self) -> String {
+        self.problem().map_or_else(|| self.to_string(), |problem| problem.what.clone())
+    }
+
+    /// Whether the system refused something for want of a right.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        self.problem().is_some_and(|problem| problem.denied)
+    }
+
     /// The exit status for this error.
     #[must_use]
     pub fn exit(&self) -> Exit {
@@ -91,8 +162,8 @@ impl Error {
             Error::Usage(_) => Exit::Usage,
             Error::Config(_) => Exit::Config,
             Error::NoSensor(_) | Error::NotKept(_) => Exit::NoSensor,
-            Error::NoReading(..) | Error::Store(_) | Error::Io(..) => Exit::NoReading,
-            Error::NotDelivered(_) => Exit::NotDelivered,
+            Error::NoReading(..) | Error::Store(_) | Error::Io(..) | Error::System(..) => Exit::NoReading,
+            Error::NotDelivered(..) => Exit::NotDelivered,
             Error::Busy(_) => Exit::Busy,
             Error::Signal(signal, _) => Exit::Signal(*signal),
         }
@@ -102,175 +173,22 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Usage(text)
-            | Error::Config(text)
-            | Error::NoSensor(text)
-            | Error::NotKept(text)
-            | Error::NotDelivered(text)
-            | Error::Store(text) => f.write_str(text),
-            Error::NoReading(device, tries) => write!(f, "no good reading from {device} {tries}"),
+            Error::Usage(problem)
+            | Error::Config(problem)
+            | Error::NoSensor(problem)
+            | Error::NotKept(problem)
+            | Error::Store(problem) => problem.fmt(f),
+            Error::NoReading(sensor, tries) => write!(f, "no good reading from {sensor} {tries}"),
+            Error::NotDelivered(reading, why) => write!(f, "{reading}: {why}"),
             Error::Busy(lock) => write!(f, "another run is under way: it holds {}", lock.display()),
             Error::Signal(signal, under_way) => write!(f, "ended by {signal} {under_way}"),
             Error::Io(path, source) => write!(f, "{}: {}", path.display(), describe(source)),
+            Error::System(what, source) => write!(f, "{what}: {}", describe(source)),
         }
     }
 }
 
 impl std::error::Error for Error {}
-
-/// Why one try of the sensor did not count.
-#[derive(Debug)]
-pub enum Failure {
-    /// The kernel said no.
-    Io(PathBuf, io::Error),
-    /// The attribute does not hold a number that could be a measurement; what it holds instead.
-    Value(PathBuf, &'static str),
-    /// The values are outside what the configuration allows.
-    OutOfRange(String),
-    /// The values are too far from the last kept ones, and no other try agreed with them yet.
-    Jump(String),
-    /// The values did not come from the bus in this try.
-    Stale(&'static str),
-}
-
-impl Failure {
-    /// The short name that failures are counted by: the kernel's own for an errno.
-    #[must_use]
-    pub fn name(&self) -> String {
-        match self {
-            Failure::Io(_, source) => {
-                errno(source).map_or_else(|| source.kind().to_string(), |errno| format!("{errno:?}"))
-            }
-            Failure::Value(..) => "bad value".to_owned(),
-            Failure::OutOfRange(_) => "out of range".to_owned(),
-            Failure::Jump(_) => "jump".to_owned(),
-            Failure::Stale(_) => "not fresh".to_owned(),
-        }
-    }
-
-    /// Whether another try cannot end differently, so that the run ends at once.
-    ///
-    /// EAGAIN is the dht11 driver's word for a kernel clock coarser than its pulses
-    /// (`DHT11_MIN_TIMERES`, `drivers/iio/humidity/dht11.c`): no pause mends that.
-    #[must_use]
-    pub fn is_futile(&self) -> bool {
-        let Failure::Io(_, source) = self else {
-            return false;
-        };
-        matches!(
-            errno(source),
-            Some(
-                Errno::ENOENT
-                    | Errno::ENODEV
-                    | Errno::ENOTDIR
-                    | Errno::EISDIR
-                    | Errno::ELOOP
-                    | Errno::EACCES
-                    | Errno::EPERM
-                    | Errno::EAGAIN
-            )
-        )
-    }
-
-    /// What the person at the Pi should do about it.
-    #[must_use]
-    pub fn advice(&self) -> &'static str {
-        match self {
-            Failure::Io(_, source) => match errno(source) {
-                Some(Errno::EIO) => {
-                    "the signal was disturbed: check the wire's length, the pull-up (4.7 to 10 kOhm) and the supply, and see dmesg"
-                }
-                Some(Errno::ETIMEDOUT) => {
-                    "the sensor did not answer: check wiring, power and gpiopin, see dmesg, and cut the sensor's power if it hangs"
-                }
-                Some(Errno::ENOENT | Errno::ENODEV | Errno::ENOTDIR) => {
-                    "the device went away: see dmesg for who unbound its driver"
-                }
-                Some(Errno::EACCES | Errno::EPERM) => {
-                    "let this user read the attribute: on a Pi they are readable by all"
-                }
-                Some(Errno::EAGAIN) => {
-                    "the kernel's clock is too coarse for this driver: it needs high resolution timers"
-                }
-                _ => "see dmesg for what the driver says",
-            },
-            Failure::Value(..) => "the driver gave no usable number: see dmesg, and compare with cat",
-            Failure::OutOfRange(_) => "check the sensor, or widen temperature-range and humidity-range",
-            Failure::Jump(_) => {
-                "no two tries agreed: check the wiring, or raise temperature-jump and humidity-jump"
-            }
-            Failure::Stale(_) => "another program reads the same sensor, iio-hwmon perhaps: stop it",
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::Io(path, source) => write!(f, "{}: {}", path.display(), describe(source)),
-            Failure::Value(path, what) => write!(f, "{}: {what}", path.display()),
-            Failure::OutOfRange(what) | Failure::Jump(what) => f.write_str(what),
-            Failure::Stale(what) => f.write_str(what),
-        }
-    }
-}
-
-/// The tries of one run that failed: how often each kind of failure came, the first one first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Failures(Vec<(String, u32)>);
-
-impl Failures {
-    /// One more of this name.
-    pub fn add(&mut self, name: String, times: u32) {
-        match self.0.iter_mut().find(|(counted, _)| *counted == name) {
-            Some((_, before)) => *before = before.saturating_add(times),
-            None => self.0.push((name, times)),
-        }
-    }
-
-    /// How many tries failed.
-    #[must_use]
-    pub fn total(&self) -> u32 {
-        self.0.iter().fold(0, |total, (_, times)| total.saturating_add(*times))
-    }
-
-    /// Name and number, in the order they first came.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
-        self.0.iter().map(|(name, times)| (name.as_str(), *times))
-    }
-}
-
-impl fmt::Display for Failures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, (name, times)) in self.iter().enumerate() {
-            let separator = if i == 0 { "" } else { ", " };
-            write!(f, "{separator}{name} {times} {}", plural(times, "time", "times"))?;
-        }
-        Ok(())
-    }
-}
-
-/// Tries of the sensor, none of them good.
-#[derive(Debug)]
-pub struct GaveUp {
-    /// All tries that were made.
-    pub failures: Failures,
-    /// Whether time, not the number of tries, ran out.
-    pub out_of_time: bool,
-    /// The last failure.
-    pub last: Failure,
-}
-
-impl fmt::Display for GaveUp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let attempts = self.failures.total();
-        write!(f, "in {attempts} {}", plural(attempts, "try", "tries"))?;
-        if self.out_of_time {
-            f.write_str(" before the deadline")?;
-        }
-        write!(f, ": {} (last: {}); {}", self.failures, self.last, self.last.advice())
-    }
-}
 
 /// The word for one, or for any other number.
 #[must_use]
@@ -293,45 +211,13 @@ pub fn cannot(verb: &str, path: &Path, source: &io::Error) -> String {
     format!("cannot {verb} {}: {}", path.display(), describe(source))
 }
 
-fn errno(source: &io::Error) -> Option<Errno> {
+pub(crate) fn errno(source: &io::Error) -> Option<Errno> {
     source.raw_os_error().map(Errno::from_raw)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn io_failure(errno: Errno) -> Failure {
-        Failure::Io("/sys/x".into(), io::Error::from(errno))
-    }
-
-    #[test]
-    fn errnos_are_futile_or_worth_another_try() {
-        for errno in [Errno::EIO, Errno::ETIMEDOUT, Errno::EREMOTEIO, Errno::ENXIO, Errno::EBUSY] {
-            assert!(!io_failure(errno).is_futile(), "{errno:?}");
-        }
-        for errno in [Errno::ENOENT, Errno::ENODEV, Errno::EACCES, Errno::EPERM, Errno::EAGAIN] {
-            assert!(io_failure(errno).is_futile(), "{errno:?}");
-        }
-        assert!(!Failure::Stale("cached").is_futile());
-        assert!(!Failure::OutOfRange(String::new()).is_futile());
-        assert!(!Failure::Value("x".into(), "is empty").is_futile());
-    }
-
-    #[test]
-    fn a_failed_run_is_one_line_with_names_counts_and_advice() {
-        let tries = GaveUp {
-            failures: Failures(vec![("EIO".into(), 9), ("ETIMEDOUT".into(), 1)]),
-            out_of_time: false,
-            last: io_failure(Errno::ETIMEDOUT),
-        };
-        assert_eq!(
-            Error::NoReading("dht11@4".into(), tries).to_string(),
-            "no good reading from dht11@4 in 10 tries: EIO 9 times, ETIMEDOUT 1 time \
-             (last: /sys/x: ETIMEDOUT: Connection timed out); the sensor did not answer: check wiring, \
-             power and gpiopin, see dmesg, and cut the sensor's power if it hangs"
-        );
-    }
 
     #[test]
     fn every_exit_status_is_the_documented_one() {

@@ -28,7 +28,7 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getpid, getppid, pipe2, setpgid};
 
 use crate::clock::{Clock, SystemClock};
-use crate::error::describe;
+use crate::error::{Problem, describe};
 use crate::reading::{Field, Reading};
 
 /// From SIGTERM to SIGKILL.
@@ -96,7 +96,7 @@ impl Focus {
         taken: Option<i64>,
         until: Duration,
         clock: &SystemClock,
-    ) -> Result<(), String> {
+    ) -> Result<(), Problem> {
         let taken = taken.map(|seconds| ["-now".to_owned(), seconds.to_string()]);
         let input = reading.json(&self.fields) + "\n";
         let (ending, transcript) = self.run(taken.as_slice().as_flattened(), &input, until, clock)?;
@@ -116,7 +116,7 @@ impl Focus {
         message: &str,
         until: Duration,
         clock: &SystemClock,
-    ) -> Result<(), String> {
+    ) -> Result<(), Problem> {
         let alert = ["-alert", "-level", level, "-title", title, "-message", message].map(str::to_owned);
         let (ending, transcript) = self.run(&alert, "", until, clock)?;
         if transcript.tells_of_success() { Ok(()) } else { verdict(&ending, &transcript, self.confirm) }
@@ -129,15 +129,15 @@ impl Focus {
         input: &str,
         until: Duration,
         clock: &SystemClock,
-    ) -> Result<(Ending, Transcript), String> {
+    ) -> Result<(Ending, Transcript), Problem> {
         if let Some(signal) = clock.ending() {
-            return Err(format!("focus was not started: ended by {signal}"));
+            return Err(Problem::new(format!("focus was not started: ended by {signal}")));
         }
         let left = until.saturating_sub(clock.now() + GRACE);
         let limit =
             self.timeout.min(Duration::from_millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)));
         if limit.is_zero() {
-            return Err("focus was not started: no time was left before the deadline".to_owned());
+            return Err(Problem::new("focus was not started: no time was left before the deadline"));
         }
         let (pid, streams) = self.spawn(more, input)?;
         let mut transcript = Transcript::new(&self.license);
@@ -170,7 +170,7 @@ impl Focus {
     }
 
     /// Starts focus in a process group of its own and hands it the input.
-    fn spawn(&self, more: &[String], input: &str) -> Result<(Pid, Streams), String> {
+    fn spawn(&self, more: &[String], input: &str) -> Result<(Pid, Streams), Problem> {
         let program = find_program(&self.program, env::var_os("PATH").as_deref())?;
         let cannot_start = |source: &io::Error| {
             let hint = match source.raw_os_error().map(Errno::from_raw) {
@@ -178,7 +178,7 @@ impl Focus {
                 Some(Errno::ENOENT) => ": it, or the interpreter it asks for, is not there",
                 _ => "",
             };
-            format!("cannot start {}: {}{hint}", program.display(), describe(source))
+            Problem::new(format!("cannot start {}: {}{hint}", program.display(), describe(source)))
         };
         let Child { pid, mut stdin, stdout, stderr } =
             exec(&program, &self.arguments(more)).map_err(|source| cannot_start(&source))?;
@@ -190,20 +190,20 @@ impl Focus {
 }
 
 /// Where the program is: a name without a slash is looked up in `path`, as a shell would.
-pub(crate) fn find_program(program: &Path, path: Option<&OsStr>) -> Result<PathBuf, String> {
+pub(crate) fn find_program(program: &Path, path: Option<&OsStr>) -> Result<PathBuf, Problem> {
     if program.as_os_str().as_bytes().contains(&b'/') {
         return Ok(program.to_owned());
     }
     let executable = |candidate: &PathBuf| {
         candidate.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
     };
-    path.and_then(|path| env::split_paths(path).map(|dir| dir.join(program)).find(executable)).ok_or_else(|| {
-        format!(
-            "cannot start {0}: there is no program {0} in PATH={1}; set program in [focus] to its full path",
-            program.display(),
-            path.unwrap_or_default().to_string_lossy()
-        )
-    })
+    path.and_then(|path| env::split_paths(path).map(|dir| dir.join(program)).find(executable)).ok_or_else(
+        || {
+            let (program, path) = (program.display(), path.unwrap_or_default().to_string_lossy());
+            Problem::new(format!("cannot start {program}: there is no program {program} in PATH={path}"))
+                .advise("set program in [focus] to its full path")
+        },
+    )
 }
 
 /// A child, and our ends of its three streams.
@@ -386,7 +386,7 @@ impl Streams {
 }
 
 /// Whether the reading counts as delivered.
-fn verdict(ending: &Ending, transcript: &Transcript, confirm: Confirm) -> Result<(), String> {
+fn verdict(ending: &Ending, transcript: &Transcript, confirm: Confirm) -> Result<(), Problem> {
     let how = match ending {
         Ending::TimedOut(limit) => {
             format!("focus did not finish within {}", humantime::format_duration(*limit))
@@ -402,10 +402,10 @@ fn verdict(ending: &Ending, transcript: &Transcript, confirm: Confirm) -> Result
         },
         Ending::Exited(status) => format!("focus exited with {status}"),
     };
-    Err(match transcript.fault.as_ref().or(transcript.last.as_ref()) {
+    Err(Problem::new(match transcript.fault.as_ref().or(transcript.last.as_ref()) {
         Some(words) => format!("{how}; it said: {words}"),
         None => format!("{how}; it said nothing"),
-    })
+    }))
 }
 
 /// What focus said, on either stream, as far as it matters: constant memory, whatever it prints.
@@ -659,7 +659,7 @@ mod tests {
                 Err("focus was ended: this program got SIGTERM; it said nothing"),
             ),
         ] {
-            assert_eq!(verdict(&ending, &said(text), confirm), wanted.map_err(str::to_owned), "{ending:?}");
+            assert_eq!(verdict(&ending, &said(text), confirm), wanted.map_err(Problem::new), "{ending:?}");
         }
     }
 

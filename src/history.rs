@@ -5,12 +5,10 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, Row};
 
 use crate::clock::{CLOCK_SET_MS, Moment};
-use crate::error::{Error, Exit, Failures};
+use crate::error::{Error, Exit, Problem};
+use crate::failure::Tally;
 use crate::reading::Reading;
 use crate::store;
-
-/// How an error ends when it may be for want of a right.
-pub(crate) const TRY_SUDO: &str = "; if it belongs to another user, try with sudo";
 
 /// The store, open for reading.
 ///
@@ -44,7 +42,7 @@ pub struct Run {
     /// How many tries of the sensor it made.
     pub attempts: u32,
     /// Those that failed.
-    pub failures: Failures,
+    pub failures: Tally,
     /// Its exit status; none: it was killed, or the power went.
     pub status: Option<u8>,
     /// What was wrong, as the log said it.
@@ -76,12 +74,12 @@ impl History {
     /// # Errors
     /// [`Error::Store`] if there is none yet or it cannot be read, with what to do.
     pub fn open(path: &Path, now: &Moment) -> Result<History, Error> {
-        let cannot = |why: &str| Error::Store(format!("cannot read the store {}: {why}", path.display()));
+        let cannot = |why: &str| Problem::new(format!("cannot read the store {}: {why}", path.display()));
         if let Err(error) = path.metadata() {
-            return Err(match error.kind() {
+            return Err(Error::Store(match error.kind() {
                 std::io::ErrorKind::NotFound => cannot("it is not there, so no run has kept anything yet"),
-                _ => cannot(&crate::error::describe(&error)),
-            });
+                _ => Problem::file("read the store", path, &error),
+            }));
         }
         let db = Connection::open_with_flags(
             path,
@@ -94,7 +92,10 @@ impl History {
                 db.execute_batch(&views(now))?;
                 Ok(History { db })
             })
-            .map_err(|trouble| cannot(&format!("{trouble}{TRY_SUDO}")))
+            .map_err(|trouble| {
+                let advice = "if it belongs to another user, try with sudo";
+                Error::Store(cannot(&trouble.to_string()).advise(advice))
+            })
     }
 
     /// Shows each reading of the selection, in the order they were taken, until `each` says no.
@@ -167,7 +168,7 @@ impl History {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
-        Error::Store(format!("cannot read the store: {error}"))
+        Error::Store(Problem::new(format!("cannot read the store: {error}")))
     }
 }
 
@@ -208,7 +209,7 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
     let failures: Option<String> = row.get("failures")?;
     let failures: serde_json::Map<String, serde_json::Value> =
         failures.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    let mut counted = Failures::default();
+    let mut counted = Tally::default();
     for (name, times) in failures {
         counted.add(name, times.as_u64().and_then(|times| u32::try_from(times).ok()).unwrap_or(0));
     }

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod error;
+pub mod failure;
 pub mod focus;
 pub mod history;
 pub mod logger;
@@ -19,7 +20,8 @@ use std::time::Duration;
 
 use clock::{Clock, SystemClock};
 use config::Config;
-use error::{Error, Exit, Failure, Failures, plural};
+use error::{Error, Exit, Problem, plural};
+use failure::{Failure, Tally};
 use focus::Focus;
 use reading::Reading;
 use retry::{Policy, Stop};
@@ -34,7 +36,7 @@ const JUMP_AGE: Duration = Duration::from_secs(600);
 /// # Errors
 /// Whatever kept the reading from being taken or delivered.
 pub fn run(args: &cli::Args) -> Result<(), Error> {
-    let clock = SystemClock::new().map_err(|errno| Error::Io("signalfd".into(), errno.into()))?;
+    let clock = SystemClock::new().map_err(|errno| Error::System("signalfd", errno.into()))?;
     let started = clock.now();
     let config = Config::load(args, &|name| env::var_os(name))?;
     for warning in &config.warnings {
@@ -52,8 +54,8 @@ pub fn run(args: &cli::Args) -> Result<(), Error> {
     let id = store.keep(&kept);
     let outcome = deliver(focus, &kept, id, &mut store, until, &clock);
     let exit = outcome.exit(clock.ending());
-    let failed = outcome.failed.as_ref().map(|(_, reason)| reason.as_str());
-    let alert = alert(focus, exit, failed.unwrap_or_default(), &mut store, until, &clock);
+    let failed = outcome.failed.as_ref().map(|(_, reason)| reason.to_string()).unwrap_or_default();
+    let alert = alert(focus, exit, &failed, &mut store, until, &clock);
     let left = store.settle(id, &outcome, exit, alert, &clock.moment());
     report(&kept, outcome, exit, left)
 }
@@ -73,7 +75,7 @@ fn take_from_sensor(
 
 /// Keeps it in mind that the sensor gave nothing. What a signal ended, or never began, is no failure of it.
 fn missed(error: Error, focus: &Focus, store: &mut Store, until: Duration, clock: &SystemClock) -> Error {
-    let none = Failures::default();
+    let none = Tally::default();
     let failures = match &error {
         Error::NoReading(_, gave_up) => &gave_up.failures,
         Error::NoSensor(_) => &none,
@@ -135,7 +137,7 @@ fn take(
     last: Option<Reading>,
     started: Duration,
     clock: &SystemClock,
-) -> Result<(Reading, Failures), Error> {
+) -> Result<(Reading, Tally), Error> {
     let mut doubted: Option<Reading> = None;
     retry::run(&retry_policy(config, sensor, started)?, clock, || {
         let reading = sensor.read(clock)?;
@@ -203,10 +205,10 @@ fn report(kept: &Kept, outcome: Outcome, exit: Exit, left: Option<u32>) -> Resul
     );
     let failed = outcome.failed.map(|(_, reason)| reason);
     if outcome.delivered.is_empty() {
-        let text = format!("{line}: {}", failed.unwrap_or_default());
+        let why = failed.unwrap_or_else(|| Problem::new("focus was not started"));
         return Err(match exit {
-            Exit::Signal(signal) => Error::Signal(signal, text),
-            _ => Error::NotDelivered(text),
+            Exit::Signal(signal) => Error::Signal(signal, format!("{line}: {why}")),
+            _ => Error::NotDelivered(line, why),
         });
     }
     log::info!("{line}");
@@ -222,13 +224,13 @@ fn report(kept: &Kept, outcome: Outcome, exit: Exit, left: Option<u32>) -> Resul
 /// The sensor has the time that focus can do without: at least half of the deadline.
 pub(crate) fn retry_policy(config: &Config, sensor: &Sensor, started: Duration) -> Result<Policy, Error> {
     if let Some(cache) = sensor.cache().filter(|cache| config.retry_delay <= *cache) {
-        return Err(Error::Config(format!(
+        return Err(Error::Config(Problem::new(format!(
             "{}: sensor.retry-delay (or --retry-delay): must be longer than {} for {}, whose driver answers from a \
              cache for that long",
             config.file.display(),
             humantime::format_duration(cache),
             sensor.title()
-        )));
+        ))));
     }
     let for_focus = config.focus.as_ref().map_or(Duration::ZERO, |focus| focus.timeout + focus::GRACE);
     Ok(Policy {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::clock::Clock;
-use crate::error::{Failure, Failures, GaveUp};
+use crate::failure::{Failure, GaveUp, Tally};
 
 /// How often to try, and when to stop.
 #[derive(Clone, Debug)]
@@ -38,8 +38,8 @@ pub fn run<T>(
     policy: &Policy,
     clock: &impl Clock,
     mut attempt: impl FnMut() -> Result<T, Failure>,
-) -> Result<(T, Failures), Stop> {
-    let mut failures = Failures::default();
+) -> Result<(T, Tally), Stop> {
+    let mut failures = Tally::default();
     loop {
         let last = match attempt() {
             Ok(value) => return Ok((value, failures)),

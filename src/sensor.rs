@@ -19,7 +19,8 @@ use nix::errno::Errno;
 use sysfs_class::SysClass;
 
 use crate::clock::Clock;
-use crate::error::{Error, Failure, cannot};
+use crate::error::{Error, Problem};
+use crate::failure::Failure;
 use crate::reading::{Reading, mend_twos_complement};
 
 /// The longest that one read of the dht11 driver was seen to take is 1.10 s; other drivers answer in
@@ -97,8 +98,8 @@ impl Driver {
     }
 }
 
-/// How the error ends when there is no sensor at all.
-pub(crate) const CHECK: &str = ": check that config.txt has dtoverlay=iio-focus-dht22, that the Pi was restarted since, \
+/// What to do when there is no sensor at all.
+const NO_SENSOR_ADVICE: &str = "check that config.txt has dtoverlay=iio-focus-dht22, that the Pi was restarted since, \
                                 that lsmod shows dht11, and what dmesg | grep -i dht11 says";
 
 /// One `iio:deviceN` folder.
@@ -135,7 +136,7 @@ impl IioDevice {
         let dir = sysfs.join(Self::base()).join(Self::class());
         let entries = match fs::read_dir(&dir) {
             Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(other) => return Err(Error::NoSensor(cannot("list", &dir, &other))),
+            Err(other) => return Err(Error::NoSensor(Problem::file("list", &dir, &other))),
             Ok(entries) => entries,
         };
         let mut numbered: Vec<(u32, IioDevice)> = entries
@@ -258,38 +259,27 @@ impl Sensor {
                 Err((device, lacks)) => unusable.push((device, lacks)),
             }
         }
-        let Some(wanted) = wanted else {
-            return match usable.len() {
-                0 => Err(Error::NoSensor(none_found(sysfs, &unusable))),
-                1 => Ok(usable.remove(0)),
-                _ => {
-                    let all = list(&usable);
-                    Err(Error::NoSensor(format!("several sensors, name one with --device: {all}")))
-                }
-            };
-        };
-        if let Some((device, lacks)) = unusable.iter().find(|(device, _)| is_called(device, wanted)) {
-            return Err(Error::NoSensor(format!(
-                "{} has no {lacks} channel: it cannot be used",
-                title(device)
-            )));
-        }
-        if usable.is_empty() {
-            return Err(Error::NoSensor(none_found(sysfs, &unusable)));
-        }
-        let (mut called, others): (Vec<_>, Vec<_>) =
-            usable.into_iter().partition(|sensor| sensor.is_called(wanted));
-        match called.len() {
-            0 => {
-                let all = list(&others);
-                Err(Error::NoSensor(format!("no sensor is called {wanted:?}; there is {all}")))
+        let unusable_one =
+            unusable.iter().find(|(device, _)| wanted.is_some_and(|name| is_called(device, name)));
+        let (mut fitting, others): (Vec<_>, Vec<_>) =
+            usable.into_iter().partition(|sensor| wanted.is_none_or(|name| sensor.is_called(name)));
+        Err(Error::NoSensor(match (fitting.len(), unusable_one, wanted) {
+            (_, Some((device, lacks)), _) => {
+                Problem::new(format!("{} has no {lacks} channel: it cannot be used", title(device)))
             }
-            1 => Ok(called.remove(0)),
-            _ => Err(Error::NoSensor(format!(
-                "several sensors are called {wanted:?}, name one by its id: {}",
-                list(&called)
-            ))),
-        }
+            (1, ..) => return Ok(fitting.remove(0)),
+            (0, None, Some(name)) if !others.is_empty() => {
+                Problem::new(format!("no sensor is called {name:?}; there is {}", list(&others)))
+            }
+            (0, ..) => none_found(sysfs, &unusable),
+            (_, None, None) => {
+                Problem::new(format!("several sensors, name one with --device: {}", list(&fitting)))
+            }
+            (_, None, Some(name)) => Problem::new(format!(
+                "several sensors are called {name:?}, name one by its id: {}",
+                list(&fitting)
+            )),
+        }))
     }
 
     /// The sensor of this device, or the device and the channel that it lacks.
@@ -396,7 +386,7 @@ fn list(sensors: &[Sensor]) -> String {
     sensors.iter().map(|sensor| title(&sensor.device)).collect::<Vec<_>>().join("; ")
 }
 
-fn none_found(sysfs: &Path, unusable: &[(IioDevice, &'static str)]) -> String {
+fn none_found(sysfs: &Path, unusable: &[(IioDevice, &'static str)]) -> Problem {
     let mut text = format!(
         "no temperature and humidity sensor in {}",
         sysfs.join(IioDevice::base()).join(IioDevice::class()).display()
@@ -404,7 +394,7 @@ fn none_found(sysfs: &Path, unusable: &[(IioDevice, &'static str)]) -> String {
     for (device, lacks) in unusable {
         text += &format!("; {} has no {lacks} channel", title(device));
     }
-    text + CHECK
+    Problem::new(text).advise(NO_SENSOR_ADVICE)
 }
 
 /// A number as the kernel prints it: an optional sign, digits, an optional fraction, and space around it.

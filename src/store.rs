@@ -29,7 +29,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, TransactionBehavior, params};
 
 use crate::clock::Moment;
-use crate::error::{Error, Exit, Failures, describe};
+use crate::error::{Error, Exit, Problem, describe};
+use crate::failure::Tally;
 use crate::reading::Reading;
 
 /// After how many pages the write-ahead log is copied back into the file.
@@ -139,7 +140,7 @@ pub struct Kept {
     /// Label or IIO name.
     pub sensor: String,
     /// The tries before the one that took it.
-    pub failures: Failures,
+    pub failures: Tally,
 }
 
 impl Kept {
@@ -156,7 +157,7 @@ pub struct Miss<'a> {
     /// When it ended.
     pub ended: Moment,
     /// Its tries of the sensor.
-    pub failures: &'a Failures,
+    pub failures: &'a Tally,
     /// Its exit status.
     pub exit: Exit,
     /// What the log says of it.
@@ -178,7 +179,7 @@ pub struct Outcome {
     /// Which ones arrived, and when they really were taken (ms since the epoch). One that could not be kept has no id.
     pub delivered: Vec<(Option<i64>, i64)>,
     /// Which one did not, and why.
-    pub failed: Option<(Option<i64>, String)>,
+    pub failed: Option<(Option<i64>, Problem)>,
 }
 
 impl Outcome {
@@ -314,7 +315,10 @@ impl Store {
                 }
             }
             if let Some((id, reason)) = &outcome.failed {
-                transaction.execute("UPDATE reading SET reason = ?2 WHERE id = ?1", params![id, reason])?;
+                transaction.execute(
+                    "UPDATE reading SET reason = ?2 WHERE id = ?1",
+                    params![id, reason.to_string()],
+                )?;
             }
             remember(&transaction, alert, now)?;
             let left = undelivered(&transaction)?;
@@ -573,7 +577,7 @@ fn remember(db: &Connection, alert: Option<Alert>, now: &Moment) -> rusqlite::Re
 }
 
 /// As it is kept: a JSON object of names and numbers; nothing if no try failed.
-fn json(failures: &Failures) -> Option<String> {
+fn json(failures: &Tally) -> Option<String> {
     let object: serde_json::Map<String, serde_json::Value> =
         failures.iter().map(|(name, times)| (name.to_owned(), times.into())).collect();
     (!object.is_empty()).then(|| serde_json::Value::from(object).to_string())

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use common::{Bench, DHT11, HTU21, PROGRAM, fifo, replace_by_link};
 use iio_focus::clock::Clock;
-use iio_focus::error::Failure;
+use iio_focus::failure::Failure;
 use iio_focus::reading::Reading;
 use iio_focus::retry::{self, Policy, Stop};
 use iio_focus::sensor::Sensor;

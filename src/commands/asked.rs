@@ -6,7 +6,7 @@ use super::times;
 use crate::cli;
 use crate::clock::Moment;
 use crate::config::Config;
-use crate::error::{Error, plural};
+use crate::error::{Error, Problem, plural};
 use crate::history::{History, Sample, Selection};
 
 /// Before and after all that a clock shows.
@@ -49,7 +49,9 @@ impl Asked {
                 "now".to_owned()
             };
             let since = times::local_text(since_ms);
-            return Err(Error::Usage(format!("--since: must be before {end}, and {since} is not")));
+            return Err(Error::Usage(Problem::new(format!(
+                "--since: must be before {end}, and {since} is not"
+            ))));
         }
         let config = Config::load(args, &|name| env::var_os(name))?;
         Ok(Asked {
@@ -75,7 +77,7 @@ impl Asked {
             none = false;
             each(sample)
         })?;
-        if none { Err(Error::NotKept(self.nothing()?)) } else { Ok(()) }
+        if none { Err(Error::NotKept(Problem::new(self.nothing()?))) } else { Ok(()) }
     }
 
     /// What was not found, and what there is.

@@ -28,7 +28,7 @@ use self::terminal::Characters;
 use super::asked::Asked;
 use super::times;
 use crate::cli;
-use crate::error::Error;
+use crate::error::{Error, Problem};
 
 /// How wide the picture is where nobody says how wide a line is.
 const WIDTH: usize = 80;
@@ -74,10 +74,10 @@ impl Picture {
         })?;
         match sensors.len() {
             1 => Ok(Picture { sensor: sensors.remove(0), series, zone: TimeZone::system() }),
-            _ => Err(Error::NotKept(format!(
+            _ => Err(Error::NotKept(Problem::new(format!(
                 "these are readings of several sensors, and a chart is of one: choose with --device {}",
                 sensors.join(" or --device ")
-            ))),
+            )))),
         }
     }
 

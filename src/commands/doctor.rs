@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::cli;
 use crate::config::Config;
-use crate::error::{Error, Exit, cannot, plural};
+use crate::error::{Error, Exit, Problem, plural};
 use crate::sensor::Sensor;
 
 /// All that is looked at, in the data's order.
@@ -102,15 +102,20 @@ impl Finding {
         Finding { state: State::Note, ..Finding::ok(check, found) }
     }
 
+    /// With what the problem itself advises, else with this.
+    fn problem(check: &'static str, problem: Problem, otherwise: &str) -> Finding {
+        Finding::wrong(check, problem.what, problem.advice.as_deref().unwrap_or(otherwise))
+    }
+
     fn wrong(check: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Finding {
         Finding { state: State::Wrong, ..Finding::ok(check, found) }.advise(advice)
     }
 
     /// A file that is there cannot be used.
     fn closed(check: &'static str, path: &Path, error: &io::Error) -> Finding {
-        let denied = error.kind() == io::ErrorKind::PermissionDenied;
-        let advice = if denied { "run this with sudo" } else { "put a file there that can be read" };
-        Finding::wrong(check, cannot("read", path, error), advice)
+        let problem = Problem::file("read", path, error);
+        let advice = if problem.denied { "run this with sudo" } else { "put a file there that can be read" };
+        Finding::wrong(check, problem.what, advice)
     }
 
     fn advise(self, advice: impl Into<String>) -> Finding {

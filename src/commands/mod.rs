@@ -15,7 +15,7 @@ mod times;
 /// Writes to standard output; a reader that left early is none of our business.
 ///
 /// # Errors
-/// [`Error::Io`] for anything else, such as a full disk.
+/// [`Error::System`] for anything else, such as a full disk.
 pub fn print(text: &str) -> Result<(), Error> {
     let mut out = io::stdout();
     unless_closed(out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(stdout))
@@ -23,13 +23,13 @@ pub fn print(text: &str) -> Result<(), Error> {
 
 /// What standard output said.
 fn stdout(error: io::Error) -> Error {
-    Error::Io("standard output".into(), error)
+    Error::System("standard output", error)
 }
 
 /// Whoever closed the pipe has seen enough.
 fn unless_closed(written: Result<(), Error>) -> Result<(), Error> {
     match written {
-        Err(Error::Io(_, error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(Error::System(_, error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
 }

@@ -10,7 +10,7 @@ use super::times;
 use crate::cli;
 use crate::clock::Moment;
 use crate::config::{self, Config};
-use crate::error::{Error, Exit, plural};
+use crate::error::{Error, Exit, Problem, plural};
 use crate::history::{History, Run, Sample, Selection};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -25,7 +25,7 @@ const PERIODS: [(&str, i64); 3] = [("hour", HOUR_MS), ("day", 24 * HOUR_MS), ("w
 /// What is wrong with the configuration or the command line, or that the store cannot be read.
 pub fn run(args: &cli::Args, status: &cli::Status) -> Result<Exit, Error> {
     if status.json && status.prometheus {
-        return Err(Error::Usage("--json and --prometheus: only one of them at a time".to_owned()));
+        return Err(Error::Usage(Problem::new("--json and --prometheus: only one of them at a time")));
     }
     let max_age = config::max_age(status.max_age.as_deref())?;
     let config = Config::load(args, &|name| env::var_os(name))?;

@@ -6,7 +6,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
 
-use crate::error::Error;
+use crate::error::{Error, Problem};
 
 /// The time that an option names, in ms since the epoch.
 ///
@@ -21,10 +21,10 @@ pub(super) fn parse(option: &str, text: &str, now_ms: i64) -> Result<i64, Error>
         .or_else(|| text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond))
         .or_else(|| local().map(Timestamp::as_millisecond))
         .ok_or_else(|| {
-            Error::Usage(format!(
+            Error::Usage(Problem::new(format!(
                 "{option}: must be a duration before now such as 24h, a date such as 2026-11-01, or a date and time \
                  such as 2026-11-01T08:00 or 2026-11-01T08:00:00Z"
-            ))
+            )))
         })
 }
 
@@ -91,7 +91,9 @@ mod tests {
         for text in ["", "yesterday", "24", "-1h", "2026-13-01", "2026-11-01T25:00", "99999999999999999999y"]
         {
             match parse("--since", text, NOW) {
-                Err(Error::Usage(line)) => assert!(line.starts_with("--since: must be "), "{line}"),
+                Err(Error::Usage(problem)) => {
+                    assert!(problem.what.starts_with("--since: must be "), "{problem}")
+                }
                 other => panic!("{text:?}: {other:?}"),
             }
         }

@@ -38,10 +38,7 @@ pub(super) fn program(system: &System) -> Vec<Finding> {
     // Only a folder's name with a colon cannot be joined, and those were just split at colons.
     let path = env::join_paths(dirs).unwrap_or_default();
     vec![match focus::find_program(&focus.program, Some(&path)) {
-        Err(why) => {
-            let (found, advice) = why.rsplit_once("; ").unwrap_or((&why, "install it"));
-            Finding::wrong(FOCUS, found, advice)
-        }
+        Err(problem) => Finding::problem(FOCUS, problem, "install it"),
         Ok(program) => look_at(&program),
     }]
 }
@@ -165,7 +162,7 @@ pub(super) fn configuration(system: &System) -> Vec<Finding> {
 }
 
 fn advice(system: &System, error: &Error) -> String {
-    if error.to_string().contains("EACCES") {
+    if error.is_denied() {
         return "run this with sudo".to_owned();
     }
     let dir = system.path("etc/iio-focus");
@@ -198,9 +195,9 @@ pub(super) fn private(system: &System) -> Vec<Finding> {
             Finding::note(PRIVATE, LATER)
         }];
     }
-    let each = warnings.iter().map(|warning| {
-        let (found, advice) = warning.rsplit_once(": ").unwrap_or((warning, "make it private"));
-        Finding::wrong(PRIVATE, found, format!("sudo {advice}"))
+    let each = warnings.into_iter().map(|warning| {
+        let advice = warning.advice.unwrap_or_else(|| "make it private".to_owned());
+        Finding::wrong(PRIVATE, warning.what, format!("sudo {advice}"))
     });
     each.collect()
 }

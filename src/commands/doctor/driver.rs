@@ -7,7 +7,7 @@ use nix::sys::utsname::uname;
 
 use super::{Finding, System, boot, names_in};
 use crate::error::Error;
-use crate::sensor::{self, Sensor};
+use crate::sensor::Sensor;
 
 const DRIVER: &str = "driver";
 const DEVICE: &str = "device";
@@ -88,13 +88,13 @@ pub(super) fn sensors(system: &System) -> Vec<Finding> {
             })
             .collect(),
         Err(error) => {
-            let Error::NoSensor(text) = error else { return Vec::new() };
+            let Error::NoSensor(problem) = error else { return Vec::new() };
             let advice = if system.has_sensor() {
                 "name one of them with device in [sensor], or with --device"
             } else {
                 "mend what is wrong above; if nothing is, see dmesg | grep -i dht11"
             };
-            vec![Finding::wrong(SENSOR, text.strip_suffix(sensor::CHECK).unwrap_or(text), advice)]
+            vec![Finding::wrong(SENSOR, &problem.what, advice)]
         }
     }
 }

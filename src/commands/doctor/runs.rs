@@ -9,7 +9,7 @@ use crate::clock::Moment;
 use crate::commands::times;
 use crate::config;
 use crate::error::{Error, cannot};
-use crate::history::{self, History, Run};
+use crate::history::{History, Run};
 
 const STORE: &str = "store";
 const BACKLOG: &str = "backlog";
@@ -36,14 +36,11 @@ pub(super) fn store(system: &System) -> Vec<Finding> {
                 format!("{} is damaged: {damage}", path.display()),
                 "save what can be read with iio-focus export, and move the file away: the next run begins a new one",
             ),
-            Err(error) => {
-                let text = error.to_string();
-                Finding::wrong(
-                    STORE,
-                    text.strip_suffix(history::TRY_SUDO).unwrap_or(&text),
-                    "let a run look at it, which brings an old one up to date and sets a damaged one aside",
-                )
-            }
+            Err(error) => Finding::wrong(
+                STORE,
+                error.what(),
+                "let a run look at it, which brings an old one up to date and sets a damaged one aside",
+            ),
         },
     }]
 }

@@ -11,7 +11,8 @@ use nix::fcntl::OFlag;
 
 use super::{Finding, System};
 use crate::clock::{Clock, PlainClock};
-use crate::error::{Failure, Failures, cannot};
+use crate::error::cannot;
+use crate::failure::{Failure, Tally};
 use crate::reading::Reading;
 use crate::sensor::Sensor;
 
@@ -89,7 +90,7 @@ fn one_try(system: &System, sensor: &Sensor) -> Result<Reading, Failure> {
 
 /// What to do about a failure for which the driver has more words than an errno (`dht11_read_raw()` and
 /// `dht11_decode()` in `drivers/iio/humidity/dht11.c`).
-fn explain(failure: &str, lines: &Failures) -> Option<&'static str> {
+fn explain(failure: &str, lines: &Tally) -> Option<&'static str> {
     lines.iter().find_map(|(line, _)| match failure {
         "EIO" => line.starts_with("Don't know how to decode data").then_some(
             "it speaks neither as a DHT22 nor as a DHT11: take another sensor, or a kernel of 2025 or later for a DHT11 \
@@ -122,7 +123,7 @@ impl KernelLog {
     }
 
     /// What was said since about this sensor, and how often.
-    fn about(mut self, sensor: &Sensor) -> Result<Failures, String> {
+    fn about(mut self, sensor: &Sensor) -> Result<Tally, String> {
         let mut text = Vec::new();
         // More than the longest record; one read gives one of them.
         let mut record = [0; 8192];
@@ -137,7 +138,7 @@ impl KernelLog {
                 Err(error) => return Err(cannot("read", &self.path, &error)),
             }
         }
-        let mut lines = Failures::default();
+        let mut lines = Tally::default();
         let name = sensor.name().unwrap_or_else(|| sensor.title());
         let text = String::from_utf8_lossy(&text);
         for line in text.lines() {
@@ -169,7 +170,7 @@ mod tests {
             ("EIO", silent, None),
             ("ENOENT", silent, None),
         ] {
-            let mut lines = Failures::default();
+            let mut lines = Tally::default();
             lines.add("something else".to_owned(), 1);
             lines.add(line.to_owned(), 1);
             let advice = explain(failure, &lines);

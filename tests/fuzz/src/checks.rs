@@ -11,7 +11,8 @@ use std::time::Duration;
 use iio_focus::cli::Args;
 use iio_focus::clock::Moment;
 use iio_focus::config::Config;
-use iio_focus::error::{Error, Failures};
+use iio_focus::error::{Error, Problem};
+use iio_focus::failure::Tally;
 use iio_focus::focus::{License, Transcript};
 use iio_focus::reading::Reading;
 use iio_focus::sensor::parse_number;
@@ -84,9 +85,10 @@ fn within_limits(config: &Config) {
 }
 
 fn one_line_with_a_place(error: &Error, path: &Path, input: &[u8]) {
-    let Error::Config(text) = error else { panic!("not an error of the configuration: {error:?}") };
+    let Error::Config(problem) = error else { panic!("not an error of the configuration: {error:?}") };
+    let text = problem.to_string();
     assert!(!text.contains('\n'), "{text:?}");
-    match place(text, path) {
+    match place(&text, path) {
         (Some(line), what) => {
             let lines = input.iter().filter(|byte| **byte == b'\n').count() + 1;
             assert!((1..=lines).contains(&line) && !what.is_empty(), "{text:?}");
@@ -444,8 +446,7 @@ struct Run {
 fn one_run(settings: &Settings) -> Run {
     let now = Moment { wall_ms: 1_700_000_000_000, boot_ms: 5_000_000, boot_id: "this boot".to_owned() };
     let reading = Reading { temperature_mdegc: 20_600, humidity_mpercent: 24_400 };
-    let new =
-        Kept { reading, taken: now.clone(), sensor: "kitchen".to_owned(), failures: Failures::default() };
+    let new = Kept { reading, taken: now.clone(), sensor: "kitchen".to_owned(), failures: Tally::default() };
     let mut store = Store::new(settings);
     let newest = store.newest(&new.sensor, &now, Duration::from_secs(600));
     let id = store.keep(&new);
@@ -461,7 +462,7 @@ fn one_run(settings: &Settings) -> Run {
         after = waiting;
     }
     if after % 2 == 1 {
-        outcome.failed = outcome.delivered.pop().map(|(last, _)| (last, "focus exited with 1".to_owned()));
+        outcome.failed = outcome.delivered.pop().map(|(last, _)| (last, Problem::new("focus exited with 1")));
     }
     let streak = store.streak();
     let left = store.settle(id, &outcome, outcome.exit(None), Some(Alert::Raised), &now);

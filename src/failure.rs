@@ -1,0 +1,201 @@
+//! Why a try of the sensor did not count, whether another try can help, and what to do about it.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+
+use crate::error::{describe, errno, plural};
+
+/// Why one try of the sensor did not count.
+#[derive(Debug)]
+pub enum Failure {
+    /// The kernel said no.
+    Io(PathBuf, io::Error),
+    /// The attribute does not hold a number that could be a measurement; what it holds instead.
+    Value(PathBuf, &'static str),
+    /// The values are outside what the configuration allows.
+    OutOfRange(String),
+    /// The values are too far from the last kept ones, and no other try agreed with them yet.
+    Jump(String),
+    /// The values did not come from the bus in this try.
+    Stale(&'static str),
+}
+
+impl Failure {
+    /// The short name that failures are counted by: the kernel's own for an errno.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Failure::Io(_, source) => {
+                errno(source).map_or_else(|| source.kind().to_string(), |errno| format!("{errno:?}"))
+            }
+            Failure::Value(..) => "bad value".to_owned(),
+            Failure::OutOfRange(_) => "out of range".to_owned(),
+            Failure::Jump(_) => "jump".to_owned(),
+            Failure::Stale(_) => "not fresh".to_owned(),
+        }
+    }
+
+    /// Whether another try cannot end differently, so that the run ends at once.
+    ///
+    /// EAGAIN is the dht11 driver's word for a kernel clock coarser than its pulses
+    /// (`DHT11_MIN_TIMERES`, `drivers/iio/humidity/dht11.c`): no pause mends that.
+    #[must_use]
+    pub fn is_futile(&self) -> bool {
+        let Failure::Io(_, source) = self else {
+            return false;
+        };
+        matches!(
+            errno(source),
+            Some(
+                Errno::ENOENT
+                    | Errno::ENODEV
+                    | Errno::ENOTDIR
+                    | Errno::EISDIR
+                    | Errno::ELOOP
+                    | Errno::EACCES
+                    | Errno::EPERM
+                    | Errno::EAGAIN
+            )
+        )
+    }
+
+    /// What the person at the Pi should do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Failure::Io(_, source) => match errno(source) {
+                Some(Errno::EIO) => {
+                    "the signal was disturbed: check the wire's length, the pull-up (4.7 to 10 kOhm) and the supply, and see dmesg"
+                }
+                Some(Errno::ETIMEDOUT) => {
+                    "the sensor did not answer: check wiring, power and gpiopin, see dmesg, and cut the sensor's power if it hangs"
+                }
+                Some(Errno::ENOENT | Errno::ENODEV | Errno::ENOTDIR) => {
+                    "the device went away: see dmesg for who unbound its driver"
+                }
+                Some(Errno::EACCES | Errno::EPERM) => {
+                    "let this user read the attribute: on a Pi they are readable by all"
+                }
+                Some(Errno::EAGAIN) => {
+                    "the kernel's clock is too coarse for this driver: it needs high resolution timers"
+                }
+                _ => "see dmesg for what the driver says",
+            },
+            Failure::Value(..) => "the driver gave no usable number: see dmesg, and compare with cat",
+            Failure::OutOfRange(_) => "check the sensor, or widen temperature-range and humidity-range",
+            Failure::Jump(_) => {
+                "no two tries agreed: check the wiring, or raise temperature-jump and humidity-jump"
+            }
+            Failure::Stale(_) => "another program reads the same sensor, iio-hwmon perhaps: stop it",
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Io(path, source) => write!(f, "{}: {}", path.display(), describe(source)),
+            Failure::Value(path, what) => write!(f, "{}: {what}", path.display()),
+            Failure::OutOfRange(what) | Failure::Jump(what) => f.write_str(what),
+            Failure::Stale(what) => f.write_str(what),
+        }
+    }
+}
+
+/// The tries of one run that failed: how often each kind of failure came, the first one first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally(Vec<(String, u32)>);
+
+impl Tally {
+    /// One more of this name.
+    pub fn add(&mut self, name: String, times: u32) {
+        match self.0.iter_mut().find(|(counted, _)| *counted == name) {
+            Some((_, before)) => *before = before.saturating_add(times),
+            None => self.0.push((name, times)),
+        }
+    }
+
+    /// How many tries failed.
+    #[must_use]
+    pub fn total(&self) -> u32 {
+        self.0.iter().fold(0, |total, (_, times)| total.saturating_add(*times))
+    }
+
+    /// Name and number, in the order they first came.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.0.iter().map(|(name, times)| (name.as_str(), *times))
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (name, times)) in self.iter().enumerate() {
+            let separator = if i == 0 { "" } else { ", " };
+            write!(f, "{separator}{name} {times} {}", plural(times, "time", "times"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Tries of the sensor, none of them good.
+#[derive(Debug)]
+pub struct GaveUp {
+    /// All tries that were made.
+    pub failures: Tally,
+    /// Whether time, not the number of tries, ran out.
+    pub out_of_time: bool,
+    /// The last failure.
+    pub last: Failure,
+}
+
+impl fmt::Display for GaveUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let attempts = self.failures.total();
+        write!(f, "in {attempts} {}", plural(attempts, "try", "tries"))?;
+        if self.out_of_time {
+            f.write_str(" before the deadline")?;
+        }
+        write!(f, ": {} (last: {}); {}", self.failures, self.last, self.last.advice())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    fn io_failure(errno: Errno) -> Failure {
+        Failure::Io("/sys/x".into(), io::Error::from(errno))
+    }
+
+    #[test]
+    fn errnos_are_futile_or_worth_another_try() {
+        for errno in [Errno::EIO, Errno::ETIMEDOUT, Errno::EREMOTEIO, Errno::ENXIO, Errno::EBUSY] {
+            assert!(!io_failure(errno).is_futile(), "{errno:?}");
+        }
+        for errno in [Errno::ENOENT, Errno::ENODEV, Errno::EACCES, Errno::EPERM, Errno::EAGAIN] {
+            assert!(io_failure(errno).is_futile(), "{errno:?}");
+        }
+        assert!(!Failure::Stale("cached").is_futile());
+        assert!(!Failure::OutOfRange(String::new()).is_futile());
+        assert!(!Failure::Value("x".into(), "is empty").is_futile());
+    }
+
+    #[test]
+    fn a_failed_run_is_one_line_with_names_counts_and_advice() {
+        let tries = GaveUp {
+            failures: Tally(vec![("EIO".into(), 9), ("ETIMEDOUT".into(), 1)]),
+            out_of_time: false,
+            last: io_failure(Errno::ETIMEDOUT),
+        };
+        assert_eq!(
+            Error::NoReading("dht11@4".into(), tries).to_string(),
+            "no good reading from dht11@4 in 10 tries: EIO 9 times, ETIMEDOUT 1 time \
+             (last: /sys/x: ETIMEDOUT: Connection timed out); the sensor did not answer: check wiring, \
+             power and gpiopin, see dmesg, and cut the sensor's power if it hangs"
+        );
+    }
+}
