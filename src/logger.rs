@@ -8,6 +8,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use syslog::{Facility, LogFormat, LoggerBackend, Severity};
 
 use crate::error::Exit;
+use crate::output::clean;
 
 /// The choice of `--log`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,8 +86,7 @@ impl Log for Logger {
             return;
         }
         // One record is one line, whatever a file name or a child brought into it.
-        let line: String =
-            record.args().to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let line = clean(&record.args().to_string(), ' ');
         let sent = self.syslog.as_ref().is_some_and(|syslog| {
             let mut syslog = syslog.lock().unwrap_or_else(PoisonError::into_inner);
             match record.level() {

@@ -8,6 +8,7 @@ use iio_focus::commands;
 use iio_focus::config;
 use iio_focus::error::{Error, Exit};
 use iio_focus::logger::{self, Destination};
+use iio_focus::output;
 
 fn main() -> ExitCode {
     logger::report_panics();
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
 
 fn start(parsed: Parsed) -> Result<Exit, Error> {
     let args = match parsed {
-        Parsed::Text(text) => return commands::print(&text).map(|()| Exit::Success),
+        Parsed::Text(text) => return output::print(&text).map(|()| Exit::Success),
         Parsed::Args(args) => args,
     };
     match &args.command {

@@ -52,8 +52,8 @@ impl Field {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Field::Temperature => "temperature",
-            Field::Humidity => "humidity",
+            Field::Temperature => Quantity::Temperature.name(),
+            Field::Humidity => Quantity::Humidity.name(),
             Field::DewPoint => "dewpoint",
             Field::AbsoluteHumidity => "absolutehumidity",
             Field::HeatIndex => "heatindex",
@@ -101,11 +101,9 @@ impl Reading {
     /// The reading as the log line shows it: °C and %RH with one decimal.
     #[must_use]
     pub fn fields(&self) -> String {
-        format!(
-            "temperature={:?} humidity={:?}",
-            one_decimal(self.temperature_mdegc),
-            one_decimal(self.humidity_mpercent)
-        )
+        let [temperature, humidity] = Quantity::ALL
+            .map(|quantity| format!("{}={:?}", quantity.name(), one_decimal(quantity.of(*self))));
+        format!("{temperature} {humidity}")
     }
 
     /// Whether two tries saw the same: within 1 °C and 5 %RH.
@@ -117,7 +115,7 @@ impl Reading {
 
     /// The reading with the calibration added; the humidity stays within 0 to 100 %RH.
     #[must_use]
-    pub fn calibrated(self, by: Calibration) -> Reading {
+    pub fn calibrated(self, by: &Calibration) -> Reading {
         Reading {
             temperature_mdegc: self.temperature_mdegc.saturating_add(by.temperature_mdegc),
             humidity_mpercent: self.humidity_mpercent.saturating_add(by.humidity_mpercent).clamp(0, 100_000),
@@ -125,72 +123,118 @@ impl Reading {
     }
 }
 
-/// How far a reading may be from the last one without being doubted; 0 is any distance.
+/// A measured quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Jump {
-    /// In m°C.
-    pub temperature_mdegc: i32,
-    /// In m%RH.
-    pub humidity_mpercent: i32,
+pub enum Quantity {
+    /// Air temperature.
+    Temperature,
+    /// Relative humidity.
+    Humidity,
 }
 
-impl Jump {
-    /// What is wrong with a reading that is too far from the last one.
+impl Quantity {
+    /// Both, in the order in which they are read.
+    pub const ALL: [Quantity; 2] = [Quantity::Temperature, Quantity::Humidity];
+
+    /// Its name in logs, in JSON and in pictures.
     #[must_use]
-    pub fn between(self, last: Reading, new: Reading) -> Option<String> {
-        let far = |what: &str, unit: &str, limit: i32, last: i32, new: i32| {
-            (limit > 0 && new.abs_diff(last) > limit.unsigned_abs()).then(|| {
-                format!(
-                    "{what} went from {} to {} {unit}, more than {}, and no other try agrees yet",
-                    f64::from(last) / 1000.0,
-                    f64::from(new) / 1000.0,
-                    f64::from(limit) / 1000.0
-                )
-            })
-        };
-        far("temperature", "C", self.temperature_mdegc, last.temperature_mdegc, new.temperature_mdegc)
-            .or_else(|| {
-                far("humidity", "%RH", self.humidity_mpercent, last.humidity_mpercent, new.humidity_mpercent)
-            })
+    pub fn name(self) -> &'static str {
+        match self {
+            Quantity::Temperature => "temperature",
+            Quantity::Humidity => "humidity",
+        }
+    }
+
+    /// Its unit as people read it.
+    #[must_use]
+    pub fn unit(self) -> &'static str {
+        match self {
+            Quantity::Temperature => "°C",
+            Quantity::Humidity => "%RH",
+        }
+    }
+
+    /// Its value in a reading, in thousandths of the unit.
+    #[must_use]
+    pub fn of(self, reading: Reading) -> i32 {
+        match self {
+            Quantity::Temperature => reading.temperature_mdegc,
+            Quantity::Humidity => reading.humidity_mpercent,
+        }
     }
 }
 
-/// What is added to every reading, last of all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Calibration {
+/// A setting for each quantity, in thousandths of its unit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pair<T> {
     /// In m°C.
-    pub temperature_mdegc: i32,
+    pub temperature_mdegc: T,
     /// In m%RH.
-    pub humidity_mpercent: i32,
+    pub humidity_mpercent: T,
+}
+
+impl<T> Pair<T> {
+    fn of(&self, quantity: Quantity) -> &T {
+        match quantity {
+            Quantity::Temperature => &self.temperature_mdegc,
+            Quantity::Humidity => &self.humidity_mpercent,
+        }
+    }
 }
 
 /// What counts as a reading at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// In m°C.
-    pub temperature_mdegc: RangeInclusive<i32>,
-    /// In m%RH.
-    pub humidity_mpercent: RangeInclusive<i32>,
-}
+pub type Limits = Pair<RangeInclusive<i32>>;
+
+/// How far a reading may be from the last one without being doubted; 0 is any distance.
+pub type Jump = Pair<i32>;
+
+/// What is added to every reading, last of all.
+pub type Calibration = Pair<i32>;
 
 impl Limits {
     /// What is wrong with a reading that is outside the limits, with value and range.
     #[must_use]
     pub fn exceeded_by(&self, reading: Reading) -> Option<String> {
-        outside("temperature", "C", &self.temperature_mdegc, reading.temperature_mdegc)
-            .or_else(|| outside("humidity", "%RH", &self.humidity_mpercent, reading.humidity_mpercent))
+        Quantity::ALL.into_iter().find_map(|quantity| {
+            let (range, value) = (self.of(quantity), quantity.of(reading));
+            (!range.contains(&value)).then(|| {
+                format!(
+                    "{} {} {} is outside {} to {}",
+                    quantity.name(),
+                    units(value),
+                    quantity.unit(),
+                    units(*range.start()),
+                    units(*range.end())
+                )
+            })
+        })
     }
 }
 
-fn outside(what: &str, unit: &str, range: &RangeInclusive<i32>, value: i32) -> Option<String> {
-    (!range.contains(&value)).then(|| {
-        format!(
-            "{what} {} {unit} is outside {} to {}",
-            f64::from(value) / 1000.0,
-            f64::from(*range.start()) / 1000.0,
-            f64::from(*range.end()) / 1000.0
-        )
-    })
+impl Jump {
+    /// What is wrong with a reading that is too far from the last one.
+    #[must_use]
+    pub fn between(&self, last: Reading, new: Reading) -> Option<String> {
+        Quantity::ALL.into_iter().find_map(|quantity| {
+            let (limit, last, new) = (*self.of(quantity), quantity.of(last), quantity.of(new));
+            (limit > 0 && new.abs_diff(last) > limit.unsigned_abs()).then(|| {
+                format!(
+                    "{} went from {} to {} {}, more than {}, and no other try agrees yet",
+                    quantity.name(),
+                    units(last),
+                    units(new),
+                    quantity.unit(),
+                    units(limit)
+                )
+            })
+        })
+    }
+}
+
+/// Thousandths in whole units.
+#[must_use]
+pub fn units(thousandths: i32) -> f64 {
+    f64::from(thousandths) / 1000.0
 }
 
 /// A DHT22 temperature as the sensor meant it, in m°C.
@@ -305,7 +349,7 @@ mod tests {
         assert_eq!(limits.exceeded_by(reading(80_000, 100_000)), None);
         assert_eq!(
             limits.exceeded_by(reading(80_001, 0)).unwrap(),
-            "temperature 80.001 C is outside -40 to 80"
+            "temperature 80.001 °C is outside -40 to 80"
         );
         assert_eq!(
             limits.exceeded_by(reading(0, 100_100)).unwrap(),
@@ -322,7 +366,7 @@ mod tests {
         }
         assert_eq!(
             jump.between(last, reading(25_100, 50_000)).unwrap(),
-            "temperature went from 20 to 25.1 C, more than 5, and no other try agrees yet"
+            "temperature went from 20 to 25.1 °C, more than 5, and no other try agrees yet"
         );
         assert_eq!(
             jump.between(last, reading(20_000, 29_900)).unwrap(),
@@ -343,9 +387,9 @@ mod tests {
     #[test]
     fn calibration_is_added_and_humidity_clamped() {
         let by = Calibration { temperature_mdegc: -500, humidity_mpercent: 2_500 };
-        assert_eq!(reading(20_000, 50_000).calibrated(by), reading(19_500, 52_500));
-        assert_eq!(reading(20_000, 99_000).calibrated(by), reading(19_500, 100_000));
+        assert_eq!(reading(20_000, 50_000).calibrated(&by), reading(19_500, 52_500));
+        assert_eq!(reading(20_000, 99_000).calibrated(&by), reading(19_500, 100_000));
         let by = Calibration { temperature_mdegc: 0, humidity_mpercent: -2_500 };
-        assert_eq!(reading(i32::MIN, 1_000).calibrated(by), reading(i32::MIN, 0));
+        assert_eq!(reading(i32::MIN, 1_000).calibrated(&by), reading(i32::MIN, 0));
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Deadline};
 use crate::failure::{Failure, GaveUp, Tally};
 
 /// How often to try, and when to stop.
@@ -14,8 +14,8 @@ pub struct Policy {
     pub attempts: u32,
     /// The pause after a failed try.
     pub delay: Duration,
-    /// No try may end after this time since boot.
-    pub until: Duration,
+    /// No try may end after this.
+    pub until: Deadline,
     /// How long one try may take.
     pub longest_try: Duration,
 }
@@ -48,7 +48,7 @@ pub fn run<T>(
         failures.add(last.name(), 1);
         let attempts = failures.total();
         log::debug!("try {attempts} of {}: {last}", policy.attempts);
-        let out_of_time = clock.now() + policy.delay + policy.longest_try > policy.until;
+        let out_of_time = !policy.until.fits(policy.delay + policy.longest_try, clock);
         let used_up = attempts >= policy.attempts || last.is_futile();
         if used_up || out_of_time {
             let out_of_time = out_of_time && !used_up;
@@ -96,7 +96,7 @@ mod tests {
         Policy {
             attempts: 10,
             delay: DELAY,
-            until: Duration::from_secs(50),
+            until: Deadline(Duration::from_secs(50)),
             longest_try: Duration::from_millis(1200),
         }
     }
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn no_try_starts_that_could_end_after_the_deadline() {
         let clock = Virtual::default();
-        let policy = Policy { until: Duration::from_secs(10), ..policy() };
+        let policy = Policy { until: Deadline(Duration::from_secs(10)), ..policy() };
         let gave_up = gave_up(
             run(&policy, &clock, || {
                 clock.now.set(clock.now() + Duration::from_millis(1100));
@@ -165,7 +165,7 @@ mod tests {
         );
         // 1.1 s + 2 × (2.1 + 1.1) s = 7.5 s; one more would end at 10.7 s.
         assert_eq!((gave_up.failures.total(), gave_up.out_of_time), (3, true));
-        assert!(clock.now() <= policy.until);
+        assert!(clock.now() <= policy.until.0);
     }
 
     #[test]

@@ -28,6 +28,7 @@ use crate::reading::{Reading, mend_twos_complement};
 pub const LONGEST_TRY: Duration = Duration::from_millis(1200);
 
 /// What is to be known of a driver beyond the ABI.
+#[derive(Debug)]
 struct Driver {
     /// How to tell it: by one of the device tree's strings, or by the IIO name where that does not
     /// change with the pin.
@@ -44,6 +45,7 @@ struct Driver {
 }
 
 /// Both values come from one transaction on the bus, and are kept.
+#[derive(Debug)]
 struct Cache {
     /// For so long.
     lasts: Duration,
@@ -103,6 +105,7 @@ const NO_SENSOR_ADVICE: &str = "check that config.txt has dtoverlay=iio-focus-dh
                                 that lsmod shows dht11, and what dmesg | grep -i dht11 says";
 
 /// One `iio:deviceN` folder.
+#[derive(Debug)]
 struct IioDevice {
     path: PathBuf,
 }
@@ -227,6 +230,7 @@ impl Channel {
 }
 
 /// A usable sensor: an IIO device with both channels.
+#[derive(Debug)]
 pub struct Sensor {
     device: IioDevice,
     name: Option<String>,

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{Bench, DHT11, HTU21, PROGRAM, fifo, replace_by_link};
-use iio_focus::clock::Clock;
+use iio_focus::clock::{Clock, Deadline};
 use iio_focus::failure::Failure;
 use iio_focus::reading::Reading;
 use iio_focus::retry::{self, Policy, Stop};
@@ -273,9 +273,9 @@ fn a_product_that_is_no_measurement_is_a_failed_try() {
 #[test]
 fn a_reading_outside_its_range_is_a_failed_try() {
     for (temperature, humidity, what) in [
-        ("80001", "50000", "temperature 80.001 C is outside -40 to 80"),
-        ("-40001", "50000", "temperature -40.001 C is outside -40 to 80"),
-        ("-3274500", "50000", "temperature -3274.5 C is outside -40 to 80"),
+        ("80001", "50000", "temperature 80.001 °C is outside -40 to 80"),
+        ("-40001", "50000", "temperature -40.001 °C is outside -40 to 80"),
+        ("-3274500", "50000", "temperature -3274.5 °C is outside -40 to 80"),
         ("20000", "100001", "humidity 100.001 %RH is outside 0 to 100"),
         ("20000", "-1", "humidity -0.001 %RH is outside 0 to 100"),
     ] {
@@ -295,7 +295,7 @@ fn the_ranges_are_those_of_the_configuration_and_apply_before_calibration() {
     let mut bench = Bench::with_sensor();
     bench.set("sensor.attempts", "1");
     bench.set("sensor.temperature-range", "[20.7, 30]");
-    bench.run(&[]).fails(74, &["temperature 20.6 C is outside 20.7 to 30"]);
+    bench.run(&[]).fails(74, &["temperature 20.6 °C is outside 20.7 to 30"]);
     bench.set("sensor.temperature-range", "[-40, 20.6]");
     bench.set("sensor.temperature-offset", "100.0");
     assert_eq!(reading_of(&bench), "{\"temperature\":120.6,\"humidity\":24.4}\n");
@@ -541,7 +541,7 @@ fn a_sensor_that_recovers_between_two_tries_gives_its_new_values() {
     let policy = Policy {
         attempts: 10,
         delay: Duration::from_millis(2100),
-        until: Duration::from_secs(50),
+        until: Deadline(Duration::from_secs(50)),
         longest_try: Duration::from_millis(1200),
     };
     let (reading, failures) = retry::run(&policy, &clock, || sensor.read(&clock)).unwrap();
@@ -559,7 +559,7 @@ fn a_sensor_that_is_unbound_between_two_tries_ends_them() {
     let policy = Policy {
         attempts: 10,
         delay: Duration::ZERO,
-        until: Duration::from_secs(50),
+        until: Deadline(Duration::from_secs(50)),
         longest_try: Duration::from_millis(1200),
     };
     match retry::run(&policy, &clock, || sensor.read(&clock)).unwrap_err() {

@@ -484,7 +484,7 @@ fn a_jump_counts_only_when_the_next_try_agrees() {
     measure(&bench, 25_700);
     bench.run(&["--attempts", "1"]).fails(
         74,
-        &["jump 1 time", "temperature went from 20.6 to 25.7 C, more than 5", "no two tries agreed"],
+        &["jump 1 time", "temperature went from 20.6 to 25.7 °C, more than 5", "no two tries agreed"],
     );
     let outcome = bench.run(&["--attempts", "2"]);
     says(&outcome, 0, &["temperature=25.7 humidity=24.4 device=htu21 attempts=2 delivered=1 backlog=0"]);

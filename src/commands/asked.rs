@@ -7,7 +7,7 @@ use crate::cli;
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::error::{Error, Problem, plural};
-use crate::history::{History, Sample, Selection};
+use crate::store::{History, Sample, Selection};
 
 /// Before and after all that a clock shows.
 const BEGINNING: i64 = i64::MIN;

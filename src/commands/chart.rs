@@ -23,17 +23,19 @@ use jiff::tz::TimeZone;
 use terminal_size::Width;
 
 use self::axis::one_decimal;
-use self::series::{Quantity, Series};
+use self::series::Series;
 use self::terminal::Characters;
 use super::asked::Asked;
 use super::times;
 use crate::cli;
+use crate::clock::DAY_MS;
 use crate::error::{Error, Problem};
+use crate::output::print;
+use crate::reading::Quantity;
 
 /// How wide the picture is where nobody says how wide a line is.
 const WIDTH: usize = 80;
 
-const DAY_MS: i64 = 24 * 3_600_000;
 const YEAR_MS: i64 = 365 * DAY_MS;
 
 /// Draws the readings of a period on standard output, or as SVG into a file.
@@ -47,10 +49,10 @@ pub fn run(args: &cli::Args, chart: &cli::Chart) -> Result<(), Error> {
         let width = width();
         let picture = Picture::of(&asked, terminal::parts(width))?;
         let characters = characters(chart.ascii, &|name| env::var(name).ok());
-        return super::print(&terminal::draw(&picture, width, characters));
+        return print(&terminal::draw(&picture, width, characters));
     };
     let picture = svg::draw(&Picture::of(&asked, svg::PARTS)?);
-    if file == "-" { super::print(&picture) } else { svg::write(file.as_ref(), &picture) }
+    if file == "-" { print(&picture) } else { svg::write(file.as_ref(), &picture) }
 }
 
 /// What is drawn, however it is.
@@ -136,9 +138,4 @@ fn characters(ascii: bool, env: &dyn Fn(&str) -> Option<String>) -> Characters {
     } else {
         Characters::Braille
     }
-}
-
-/// A name as it can be shown: a sensor's comes from a device tree, and a control character could do anything.
-fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

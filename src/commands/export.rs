@@ -9,7 +9,9 @@ use super::asked::Asked;
 use super::times;
 use crate::cli;
 use crate::error::Error;
-use crate::history::Sample;
+use crate::output::{stdout_error, unless_closed};
+use crate::reading::units;
+use crate::store::Sample;
 
 const HEADER: &str = "time,sensor,temperature_celsius,humidity_percent,attempts,delivered\n";
 
@@ -41,9 +43,9 @@ pub fn run(args: &cli::Args, export: &cli::Export) -> Result<(), Error> {
         let line = Line::of(&sample);
         // Numbers and texts under literal names: there is nothing that could fail.
         let text = if export.json { serde_json::to_string(&line).unwrap_or_default() } else { line.csv() };
-        writeln!(out, "{}{text}", std::mem::take(&mut header)).map_err(super::stdout)
+        writeln!(out, "{}{text}", std::mem::take(&mut header)).map_err(stdout_error)
     });
-    super::unless_closed(written.and_then(|()| out.flush().map_err(super::stdout)))
+    unless_closed(written.and_then(|()| out.flush().map_err(stdout_error)))
 }
 
 impl Line<'_> {
@@ -51,8 +53,8 @@ impl Line<'_> {
         Line {
             time: times::rfc3339(sample.at_ms),
             sensor: &sample.sensor,
-            temperature_celsius: f64::from(sample.reading.temperature_mdegc) / 1000.0,
-            humidity_percent: f64::from(sample.reading.humidity_mpercent) / 1000.0,
+            temperature_celsius: units(sample.reading.temperature_mdegc),
+            humidity_percent: units(sample.reading.humidity_mpercent),
             attempts: sample.attempts,
             delivered: sample.delivered_ms.map(times::rfc3339),
         }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::cli;
 use crate::config;
 use crate::error::Error;
+use crate::output::print;
 use crate::sensor::Sensor;
 
 /// One sensor, as `--json` shows it.
@@ -41,6 +42,6 @@ pub fn run(args: &cli::Args, list: &cli::List) -> Result<(), Error> {
         };
         entries.iter().map(line).collect()
     };
-    super::print(&text)?;
+    print(&text)?;
     if sensors.is_empty() { Sensor::find(&sysfs, None).map(drop) } else { Ok(()) }
 }

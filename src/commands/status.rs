@@ -8,16 +8,15 @@ use serde::Serialize;
 
 use super::times;
 use crate::cli;
-use crate::clock::Moment;
+use crate::clock::{DAY_MS, HOUR_MS, Moment, WEEK_MS, millis};
 use crate::config::{self, Config};
 use crate::error::{Error, Exit, Problem, plural};
-use crate::history::{History, Run, Sample, Selection};
-
-const HOUR_MS: i64 = 3_600_000;
-const WEEK_MS: i64 = 7 * 24 * HOUR_MS;
+use crate::output::print;
+use crate::reading::units;
+use crate::store::{History, PastRun, Sample, Selection};
 
 /// How far back is looked, and what it is called.
-const PERIODS: [(&str, i64); 3] = [("hour", HOUR_MS), ("day", 24 * HOUR_MS), ("week", WEEK_MS)];
+const PERIODS: [(&str, i64); 3] = [("hour", HOUR_MS), ("day", DAY_MS), ("week", WEEK_MS)];
 
 /// Prints what the last runs did. Returns [`Exit::Trouble`] if readings do not arrive as they should.
 ///
@@ -31,8 +30,8 @@ pub fn run(args: &cli::Args, status: &cli::Status) -> Result<Exit, Error> {
     let config = Config::load(args, &|name| env::var_os(name))?;
     let now = Moment::now();
     let history = History::open(&config.store.path, &now)?;
-    let summary = Summary::of(&history, now.wall_ms, i64::try_from(max_age.as_millis()).unwrap_or(i64::MAX))?;
-    super::print(&if status.json {
+    let summary = Summary::of(&history, now.wall_ms, millis(max_age))?;
+    print(&if status.json {
         // Numbers and texts under literal names: there is nothing that could fail.
         serde_json::to_string(&summary).unwrap_or_default() + "\n"
     } else if status.prometheus {
@@ -132,15 +131,15 @@ impl Summary {
             last_reading: newest.map(|newest| LastReading {
                 time: Some(newest.at_ms),
                 age_seconds: (now_ms - newest.at_ms) / 1000,
-                temperature_celsius: f64::from(newest.reading.temperature_mdegc) / 1000.0,
-                humidity_percent: f64::from(newest.reading.humidity_mpercent) / 1000.0,
+                temperature_celsius: units(newest.reading.temperature_mdegc),
+                humidity_percent: units(newest.reading.humidity_mpercent),
                 sensor: newest.sensor,
             }),
         })
     }
 }
 
-fn verdict(runs: &[Run], newest: Option<&Sample>, now_ms: i64, max_age_ms: i64) -> (Verdict, String) {
+fn verdict(runs: &[PastRun], newest: Option<&Sample>, now_ms: i64, max_age_ms: i64) -> (Verdict, String) {
     let failed = runs.iter().rev().take_while(|run| !run.is_good()).count();
     if let (Some(first), Some(last)) =
         (runs.len().checked_sub(failed).and_then(|at| runs.get(at)), runs.last())
@@ -193,7 +192,7 @@ fn longest_gap(history: &History, now_ms: i64) -> Result<Option<Gap>, Error> {
 }
 
 impl Period {
-    fn of<'a>(runs: impl Iterator<Item = &'a Run>) -> Period {
+    fn of<'a>(runs: impl Iterator<Item = &'a PastRun>) -> Period {
         let mut period = Period::default();
         for run in runs {
             period.runs += 1;
@@ -286,7 +285,7 @@ impl Summary {
             }
         };
         let seconds =
-            |ms: Option<i64>| ms.map(|ms| (String::new(), millis(ms) / 1000.0)).into_iter().collect();
+            |ms: Option<i64>| ms.map(|ms| (String::new(), float(ms) / 1000.0)).into_iter().collect();
         let one = |value: f64| vec![(String::new(), value)];
         metric(
             "up",
@@ -316,7 +315,7 @@ impl Summary {
         metric(
             "longest_gap_seconds",
             "The longest time without a reading in the last week.",
-            self.longest_gap.iter().map(|gap| (String::new(), millis(gap.seconds))).collect(),
+            self.longest_gap.iter().map(|gap| (String::new(), float(gap.seconds))).collect(),
         );
         let labelled = |samples: &dyn Fn(&Period) -> Vec<(String, u32)>| {
             let of_one = |(name, _): &(&str, i64)| {
@@ -353,7 +352,7 @@ impl Summary {
 
 /// Exact for all that a clock shows.
 #[allow(clippy::cast_precision_loss, reason = "2^53 ms are 285,000 years")]
-fn millis(ms: i64) -> f64 {
+fn float(ms: i64) -> f64 {
     ms as f64
 }
 

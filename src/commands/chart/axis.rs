@@ -3,8 +3,10 @@
 use jiff::civil::{Date, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
-use super::series::{Quantity, Values};
+use super::series::Values;
+use crate::clock::{DAY_MS, HOUR_MS};
 use crate::commands::times;
+use crate::reading::Quantity;
 
 /// At least so much is shown, in thousandths of °C or %RH: the last digit of a sensor is no landscape.
 const LEAST_RANGE: i64 = 1000;
@@ -89,8 +91,6 @@ pub(super) fn one_decimal(milli: i64) -> String {
 
 const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
 
 /// How far ticks are apart, by the calendar.
 #[derive(Clone, Copy, Debug)]
@@ -111,11 +111,11 @@ const STEPS: [Step; 19] = [
     Step::Time(10 * MINUTE),
     Step::Time(15 * MINUTE),
     Step::Time(30 * MINUTE),
-    Step::Time(HOUR),
-    Step::Time(2 * HOUR),
-    Step::Time(3 * HOUR),
-    Step::Time(6 * HOUR),
-    Step::Time(12 * HOUR),
+    Step::Time(HOUR_MS),
+    Step::Time(2 * HOUR_MS),
+    Step::Time(3 * HOUR_MS),
+    Step::Time(6 * HOUR_MS),
+    Step::Time(12 * HOUR_MS),
     Step::Days(1),
     Step::Days(2),
     Step::Days(7),
@@ -136,8 +136,8 @@ impl Step {
     fn about_ms(self) -> i64 {
         match self {
             Step::Time(ms) => ms,
-            Step::Days(days) => days * DAY,
-            Step::Months(months) => months * 30 * DAY,
+            Step::Days(days) => days * DAY_MS,
+            Step::Months(months) => months * 30 * DAY_MS,
         }
     }
 
@@ -168,9 +168,10 @@ pub(super) fn time_ticks(
         Step::Days(days) => {
             // Weeks begin on Monday: the 4th day after the epoch's was one.
             let offset = if days == 7 { 4 } else { 0 };
-            let day = times::as_if_utc(&times::in_zone(since_ms, zone)).div_euclid(DAY);
+            let day = times::as_if_utc(&times::in_zone(since_ms, zone)).div_euclid(DAY_MS);
             let first = (day - offset).div_euclid(days) * days + offset;
-            let days = (0..).map(|count| times::in_zone((first + count * days) * DAY, &TimeZone::UTC).date());
+            let days =
+                (0..).map(|count| times::in_zone((first + count * days) * DAY_MS, &TimeZone::UTC).date());
             midnights(days, until_ms, zone)
         }
         Step::Months(months) => {
@@ -196,7 +197,7 @@ fn times_of_day(since_ms: i64, until_ms: i64, step_ms: i64, zone: &TimeZone) -> 
     let of = |ms: i64| times::as_if_utc(&times::in_zone(ms, zone));
     // An hour more on both sides: the clock is set back or forth in between.
     let (first, last) =
-        ((of(since_ms) - HOUR).div_euclid(step_ms), (of(until_ms) + HOUR).div_euclid(step_ms));
+        ((of(since_ms) - HOUR_MS).div_euclid(step_ms), (of(until_ms) + HOUR_MS).div_euclid(step_ms));
     let shown = (first..=last)
         .map(|count| zone.to_ambiguous_timestamp(times::in_zone(count * step_ms, &TimeZone::UTC).datetime()));
     let both = shown.flat_map(|shown| match shown.offset() {
@@ -337,7 +338,10 @@ mod tests {
         );
         // Days are as long as they are.
         let days = time_ticks(ms("2026-10-24T00:00:00Z"), ms("2026-10-27T00:00:00Z"), 3, &berlin());
-        assert_eq!(days.iter().map(|(at, _)| at - days[0].0).collect::<Vec<_>>(), [0, 25 * HOUR, 49 * HOUR]);
+        assert_eq!(
+            days.iter().map(|(at, _)| at - days[0].0).collect::<Vec<_>>(),
+            [0, 25 * HOUR_MS, 49 * HOUR_MS]
+        );
     }
 
     #[test]

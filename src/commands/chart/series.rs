@@ -1,43 +1,10 @@
 //! Readings of a period, in as many equal parts of it as a picture has columns.
 
-use crate::reading::Reading;
+use crate::reading::{Quantity, Reading};
 
 /// A time without a reading is a gap if it is longer than 5/2 of the usual: two readings missed in a row make one, a
 /// single one does not.
 const GAP: (i64, i64) = (5, 2);
-
-/// What a reading has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Quantity {
-    Temperature,
-    Humidity,
-}
-
-impl Quantity {
-    pub(super) const ALL: [Quantity; 2] = [Quantity::Temperature, Quantity::Humidity];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Quantity::Temperature => "temperature",
-            Quantity::Humidity => "humidity",
-        }
-    }
-
-    pub(super) fn unit(self) -> &'static str {
-        match self {
-            Quantity::Temperature => "°C",
-            Quantity::Humidity => "%RH",
-        }
-    }
-
-    /// In thousandths of the unit.
-    fn of(self, reading: Reading) -> i32 {
-        match self {
-            Quantity::Temperature => reading.temperature_mdegc,
-            Quantity::Humidity => reading.humidity_mpercent,
-        }
-    }
-}
 
 /// Values of one quantity, in thousandths of its unit, and when the extreme ones were first, in ms since the epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

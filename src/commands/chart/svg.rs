@@ -9,11 +9,13 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::Picture;
 use super::axis::Axis;
-use super::series::{Quantity, Values};
-use super::{Picture, clean};
+use super::series::Values;
 use crate::commands::times;
 use crate::error::Error;
+use crate::output::clean;
+use crate::reading::Quantity;
 
 /// How many parts a series needs: each is one wide.
 pub(super) const PARTS: usize = 780;
@@ -169,7 +171,7 @@ impl Panel<'_> {
 /// As XML takes it.
 fn escaped(text: &str) -> String {
     // The first two are no characters of XML 1.0 at all.
-    clean(text)
+    clean(text, '\u{fffd}')
         .replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
         .replace('&', "&amp;")
         .replace('<', "&lt;")

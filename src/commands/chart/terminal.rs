@@ -2,9 +2,10 @@
 
 use std::ops::RangeInclusive;
 
+use super::Picture;
 use super::axis::Axis;
-use super::series::Quantity;
-use super::{Picture, clean};
+use crate::output::clean;
+use crate::reading::Quantity;
 
 /// Fewer columns show nothing, and more are no line.
 const WIDTHS: RangeInclusive<usize> = 30..=1000;
@@ -80,7 +81,7 @@ pub(super) fn draw(picture: &Picture, width: usize, characters: Characters) -> S
     let labels = axes.iter().flat_map(Axis::ticks).map(|(_, label)| label.len());
     let left = labels.max().unwrap_or(0) + 1;
     let columns = width - left - 1;
-    let mut lines = wrapped(&clean(&picture.title()), width);
+    let mut lines = wrapped(&clean(&picture.title(), '\u{fffd}'), width);
     for (quantity, axis) in Quantity::ALL.into_iter().zip(&axes) {
         let heading = |times| {
             let unit = characters.unit(quantity);

@@ -13,9 +13,12 @@ use std::time::Duration;
 use nix::sys::utsname::uname;
 
 use super::{Finding, System, credential, names_in};
+use crate::child::find_program;
+use crate::clock::Deadline;
 use crate::config;
 use crate::error::{Error, cannot, describe};
-use crate::focus::{self, Focus};
+use crate::focus::{Focus, SET_PROGRAM};
+use crate::run::retry_policy;
 
 const FOCUS: &str = "focus";
 const CONFIG: &str = "configuration";
@@ -37,8 +40,8 @@ pub(super) fn program(system: &System) -> Vec<Finding> {
     let dirs = env::split_paths(&path).map(|dir| config::under(&system.root, dir));
     // Only a folder's name with a colon cannot be joined, and those were just split at colons.
     let path = env::join_paths(dirs).unwrap_or_default();
-    vec![match focus::find_program(&focus.program, Some(&path)) {
-        Err(problem) => Finding::problem(FOCUS, problem, "install it"),
+    vec![match find_program(&focus.program, Some(&path)) {
+        Err(problem) => Finding::problem(FOCUS, problem, SET_PROGRAM),
         Ok(program) => look_at(&program),
     }]
 }
@@ -154,7 +157,7 @@ pub(super) fn configuration(system: &System) -> Vec<Finding> {
         Err(error) => findings.push(Finding::wrong(CONFIG, error.to_string(), advice(system, error))),
     }
     for sensor in system.tried() {
-        if let Err(error) = crate::retry_policy(&system.config, sensor, Duration::ZERO) {
+        if let Err(error) = retry_policy(&system.config, sensor, Deadline(Duration::ZERO)) {
             findings.push(Finding::wrong(CONFIG, error.to_string(), "leave it out: the default is right"));
         }
     }

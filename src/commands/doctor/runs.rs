@@ -9,7 +9,7 @@ use crate::clock::Moment;
 use crate::commands::times;
 use crate::config;
 use crate::error::{Error, cannot};
-use crate::history::{History, Run};
+use crate::store::{History, PastRun};
 
 const STORE: &str = "store";
 const BACKLOG: &str = "backlog";
@@ -145,7 +145,7 @@ pub(super) fn last_run(system: &System) -> Vec<Finding> {
 const WHY: &str = "see journalctl -t iio-focus, and systemctl status 'iio-focus*' or cron's log";
 
 /// As `status` has it, or twice the time between the last two runs: not everybody takes a reading each minute.
-fn longest_age_ms(runs: &[Run]) -> i64 {
+fn longest_age_ms(runs: &[PastRun]) -> i64 {
     let usual = config::max_age(None).map_or(0, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
     match runs {
         [.., before, last] => usual.max(2 * (last.at_ms - before.at_ms)),

@@ -84,7 +84,7 @@ fn one_try(system: &System, sensor: &Sensor) -> Result<Reading, Failure> {
     let reading = sensor.read(&PlainClock)?;
     match system.config.limits.exceeded_by(reading) {
         Some(what) => Err(Failure::OutOfRange(what)),
-        None => Ok(reading.calibrated(system.config.calibration)),
+        None => Ok(reading.calibrated(&system.config.calibration)),
     }
 }
 

@@ -11,12 +11,13 @@ use std::time::Duration;
 use iio_focus::cli::Args;
 use iio_focus::clock::Moment;
 use iio_focus::config::Config;
-use iio_focus::error::{Error, Problem};
+use iio_focus::error::Error;
 use iio_focus::failure::Tally;
-use iio_focus::focus::{License, Transcript};
+use iio_focus::focus::License;
+use iio_focus::focus::transcript::Transcript;
 use iio_focus::reading::Reading;
 use iio_focus::sensor::parse_number;
-use iio_focus::store::{Alert, Kept, Outcome, Settings, Store};
+use iio_focus::store::{Delivered, Kept, RunEnd, Settings, Store, Undelivered};
 use tempfile::TempDir;
 
 /// The configuration file. The input is its text, or whatever else stands in the file's place.
@@ -450,24 +451,27 @@ fn one_run(settings: &Settings) -> Run {
     let mut store = Store::new(settings);
     let newest = store.newest(&new.sensor, &now, Duration::from_secs(600));
     let id = store.keep(&new);
-    let mut outcome = Outcome { delivered: vec![(id, now.wall_ms)], failed: None };
+    let mut delivered = vec![Delivered { id, taken_ms: now.wall_ms }];
+    let mut undelivered = None;
     let (mut after, mut found) = (0, false);
     for _ in 0..64 {
-        let Some((waiting, kept, taken)) = store.oldest_after(after).into_iter().next() else { break };
-        assert!(waiting > after, "a reading comes twice, and so for ever");
-        found |= Some(waiting) == id && (kept, &taken) == (reading, &new.taken);
-        if Some(waiting) != id {
-            outcome.delivered.push((Some(waiting), now.wall_ms_of(&taken)));
+        let Some(waiting) = store.oldest_after(after).into_iter().next() else { break };
+        assert!(waiting.id > after, "a reading comes twice, and so for ever");
+        found |= Some(waiting.id) == id && (waiting.reading, &waiting.taken) == (reading, &new.taken);
+        if Some(waiting.id) != id {
+            delivered.push(Delivered { id: Some(waiting.id), taken_ms: now.wall_ms_of(&waiting.taken) });
         }
-        after = waiting;
+        after = waiting.id;
     }
     if after % 2 == 1 {
-        outcome.failed = outcome.delivered.pop().map(|(last, _)| (last, Problem::new("focus exited with 1")));
+        let reason = "focus exited with 1".to_owned();
+        undelivered = delivered.pop().map(|last| Undelivered { id: last.id, reason });
     }
-    let streak = store.streak();
-    let left = store.settle(id, &outcome, outcome.exit(None), Some(Alert::Raised), &now);
+    let failed = store.failed_runs(69);
+    let end = RunEnd { at: now, status: 0, alert_raised: Some(true) };
+    let left = store.settle(id, &delivered, undelivered.as_ref(), &end);
     Run {
-        works: id.is_some() && left.is_some() && streak.is_some(),
+        works: id.is_some() && left.is_some() && failed.is_some(),
         knows_the_last: newest == Some(reading),
         finds_its_own: found,
     }

@@ -1,14 +1,15 @@
-//! What the commands see of the store. They only look: nothing here writes, and no run needs it.
+//! What the commands see of the store: they only read it.
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
+use super::schema::{self, Trouble};
+use super::waiting;
 use crate::clock::{CLOCK_SET_MS, Moment};
 use crate::error::{Error, Exit, Problem};
 use crate::failure::Tally;
 use crate::reading::Reading;
-use crate::store;
 
 /// The store, open for reading.
 ///
@@ -36,7 +37,7 @@ pub struct Sample {
 
 /// One run that came to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Run {
+pub struct PastRun {
     /// When, in ms since the epoch.
     pub at_ms: i64,
     /// How many tries of the sensor it made.
@@ -49,7 +50,7 @@ pub struct Run {
     pub error: Option<String>,
 }
 
-impl Run {
+impl PastRun {
     /// It took a reading and delivered it.
     #[must_use]
     pub fn is_good(&self) -> bool {
@@ -85,10 +86,10 @@ impl History {
             path,
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         );
-        db.map_err(store::Trouble::from)
+        db.map_err(Trouble::from)
             .and_then(|db| {
-                db.busy_timeout(store::BUSY)?;
-                store::check(&db)?;
+                db.busy_timeout(schema::BUSY)?;
+                schema::check(&db)?;
                 db.execute_batch(&views(now))?;
                 Ok(History { db })
             })
@@ -107,14 +108,15 @@ impl History {
         selection: &Selection<'_>,
         mut each: impl FnMut(Sample) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut statement = self.db.prepare(&format!(
+        let text = format!(
             "SELECT {SAMPLE} FROM sample
              WHERE at_ms >= ?1 AND at_ms < ?2 AND (?3 IS NULL OR sensor = ?3) ORDER BY id"
-        ))?;
+        );
         let (since, until) = (selection.since_ms.unwrap_or(i64::MIN), selection.until_ms.unwrap_or(i64::MAX));
-        let mut rows = statement.query((since, until, selection.sensor))?;
-        while let Some(row) = rows.next()? {
-            each(sample(row)?)?;
+        let mut statement = self.db.prepare(&text).map_err(unreadable)?;
+        let mut rows = statement.query((since, until, selection.sensor)).map_err(unreadable)?;
+        while let Some(row) = rows.next().map_err(unreadable)? {
+            each(sample(row).map_err(unreadable)?)?;
         }
         Ok(())
     }
@@ -124,10 +126,8 @@ impl History {
     /// # Errors
     /// [`Error::Store`]
     pub fn newest(&self) -> Result<Option<Sample>, Error> {
-        let mut statement =
-            self.db.prepare(&format!("SELECT {SAMPLE} FROM sample ORDER BY id DESC LIMIT 1"))?;
-        let mut rows = statement.query([])?;
-        Ok(rows.next()?.map(sample).transpose()?)
+        let newest = format!("SELECT {SAMPLE} FROM sample ORDER BY id DESC LIMIT 1");
+        self.db.query_row(&newest, [], sample).optional().map_err(unreadable)
     }
 
     /// When the last delivery was, in ms since the epoch, if there was one.
@@ -135,7 +135,7 @@ impl History {
     /// # Errors
     /// [`Error::Store`]
     pub fn last_delivery_ms(&self) -> Result<Option<i64>, Error> {
-        Ok(self.db.query_row("SELECT max(delivered_ms) FROM reading", [], |row| row.get(0))?)
+        self.db.query_row("SELECT max(delivered_ms) FROM reading", [], |row| row.get(0)).map_err(unreadable)
     }
 
     /// How many readings wait to be delivered.
@@ -143,17 +143,19 @@ impl History {
     /// # Errors
     /// [`Error::Store`]
     pub fn backlog(&self) -> Result<u32, Error> {
-        Ok(store::undelivered(&self.db)?)
+        waiting(&self.db).map_err(unreadable)
     }
 
     /// All runs since then (in ms since the epoch), the oldest first.
     ///
     /// # Errors
     /// [`Error::Store`]
-    pub fn runs(&self, since_ms: i64) -> Result<Vec<Run>, Error> {
-        let mut statement = self.db.prepare("SELECT * FROM past WHERE at_ms >= ?1 ORDER BY at_ms")?;
-        let runs = statement.query_map([since_ms], run)?;
-        Ok(runs.collect::<Result<_, _>>()?)
+    pub fn runs(&self, since_ms: i64) -> Result<Vec<PastRun>, Error> {
+        let all = || -> rusqlite::Result<Vec<PastRun>> {
+            let mut statement = self.db.prepare("SELECT * FROM past WHERE at_ms >= ?1 ORDER BY at_ms")?;
+            statement.query_map([since_ms], run)?.collect()
+        };
+        all().map_err(unreadable)
     }
 
     /// Whether every page of the file is what it should be; else what is wrong.
@@ -161,15 +163,15 @@ impl History {
     /// # Errors
     /// [`Error::Store`]
     pub fn integrity(&self) -> Result<Option<String>, Error> {
-        let verdict: String = self.db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+        let check = "PRAGMA integrity_check(1)";
+        let verdict: String = self.db.query_row(check, [], |row| row.get(0)).map_err(unreadable)?;
         Ok((verdict != "ok").then_some(verdict))
     }
 }
 
-impl From<rusqlite::Error> for Error {
-    fn from(error: rusqlite::Error) -> Error {
-        Error::Store(Problem::new(format!("cannot read the store: {error}")))
-    }
+/// What SQLite said while the store was read.
+fn unreadable(error: rusqlite::Error) -> Error {
+    Error::Store(Problem::new(format!("cannot read the store: {error}")))
 }
 
 /// Readings and runs with the times that `now` makes of those of its own boot.
@@ -205,7 +207,7 @@ fn sample(row: &Row<'_>) -> rusqlite::Result<Sample> {
     })
 }
 
-fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
+fn run(row: &Row<'_>) -> rusqlite::Result<PastRun> {
     let failures: Option<String> = row.get("failures")?;
     let failures: serde_json::Map<String, serde_json::Value> =
         failures.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
@@ -213,7 +215,7 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
     for (name, times) in failures {
         counted.add(name, times.as_u64().and_then(|times| u32::try_from(times).ok()).unwrap_or(0));
     }
-    Ok(Run {
+    Ok(PastRun {
         at_ms: row.get("at_ms")?,
         attempts: row.get("attempts")?,
         failures: counted,

@@ -1,0 +1,270 @@
+//! WhaTap's `focus`: its arguments, its input, and the verdict.
+//!
+//! What is known of focus 1.1.5: it takes one JSON object on a line of standard input, prints
+//! `[TCP] Connected` when it reached the server, and tries for ever if it does not. Its exit statuses
+//! are undocumented, so what it says counts as much as how it ends.
+
+pub mod transcript;
+
+use std::env;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::child::{Child, Ending, GRACE, find_program};
+use crate::clock::Deadline;
+use crate::error::Problem;
+use crate::reading::{Field, Reading};
+use crate::signals::SystemClock;
+use transcript::Transcript;
+
+/// The WhaTap project licence. Never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct License(pub String);
+
+impl fmt::Debug for License {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+pub(crate) const REDACTED: &str = "[license]";
+
+/// What shows that focus delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirm {
+    /// It said `[TCP] Connected`, and it exited with 0.
+    Connected,
+    /// It exited with 0: for a focus that prints nothing.
+    ExitStatus,
+}
+
+/// What to do when focus is not found.
+pub(crate) const SET_PROGRAM: &str = "set program in [focus] to its full path";
+
+/// An alert that focus can send.
+#[derive(Clone, Copy, Debug)]
+pub struct Notice<'a> {
+    /// `info`, `warn` or `fatal`.
+    pub level: &'a str,
+    /// What it is about.
+    pub title: &'a str,
+    /// What happened.
+    pub message: &'a str,
+}
+
+/// How to call focus.
+#[derive(Clone, Debug)]
+pub struct Focus {
+    /// A path, or a name looked up in `PATH`.
+    pub program: PathBuf,
+    /// `-license`
+    pub license: License,
+    /// `-pcode`
+    pub pcode: u64,
+    /// `-server.host`
+    pub server_host: String,
+    /// `-server.port`
+    pub server_port: u16,
+    /// `-category`
+    pub category: String,
+    /// `-oname`, `-okind`, `-onode`, `-pk`: option and value, as far as they are set.
+    pub optional: Vec<(&'static str, String)>,
+    /// `-tag.NAME VALUE`
+    pub tags: Vec<(String, String)>,
+    /// What it is told of a reading.
+    pub fields: Vec<Field>,
+    /// The longest that one run of focus may take.
+    pub timeout: Duration,
+    /// What shows that it delivered.
+    pub confirm: Confirm,
+    /// After how many failed runs in a row an alert is raised, if ever.
+    pub alert_after: Option<u32>,
+}
+
+impl Focus {
+    /// Runs focus once on this reading. `taken` is when it was taken, in seconds since the epoch, if it is
+    /// not of this moment. All is over at `until` (since boot), by force if need be.
+    ///
+    /// # Errors
+    /// Why the reading does not count as delivered, in focus's own words where it said any.
+    pub fn deliver(
+        &self,
+        reading: Reading,
+        taken: Option<i64>,
+        until: Deadline,
+        clock: &SystemClock,
+    ) -> Result<(), Problem> {
+        let taken = taken.map(|seconds| ["-now".to_owned(), seconds.to_string()]);
+        let input = reading.json(&self.fields) + "\n";
+        let (ending, transcript) = self.run(taken.as_slice().as_flattened(), &input, until, clock)?;
+        verdict(&ending, &transcript, self.confirm)
+    }
+
+    /// Runs focus once to send an alert (`-alert`, which is in its documentation, but not in the usage text of
+    /// 1.1.5).
+    ///
+    /// # Errors
+    /// Why it cannot have been sent. If focus was connected it counts as sent, however focus ended: one alert too
+    /// few is better than one in each run.
+    pub fn alert(&self, notice: &Notice<'_>, until: Deadline, clock: &SystemClock) -> Result<(), Problem> {
+        let Notice { level, title, message } = notice;
+        let alert = ["-alert", "-level", level, "-title", title, "-message", message].map(str::to_owned);
+        let (ending, transcript) = self.run(&alert, "", until, clock)?;
+        if transcript.tells_of_success() { Ok(()) } else { verdict(&ending, &transcript, self.confirm) }
+    }
+
+    /// Runs focus with these arguments behind the usual ones, and this input. All is over at `until`.
+    fn run(
+        &self,
+        more: &[String],
+        input: &str,
+        until: Deadline,
+        clock: &SystemClock,
+    ) -> Result<(Ending, Transcript), Problem> {
+        if let Some(signal) = clock.ending() {
+            return Err(Problem::new(format!("focus was not started: ended by {signal}")));
+        }
+        let left = u64::try_from(until.earlier_by(GRACE).left(clock).as_millis()).unwrap_or(u64::MAX);
+        let limit = self.timeout.min(Duration::from_millis(left));
+        if limit.is_zero() {
+            return Err(Problem::new("focus was not started: no time was left before the deadline"));
+        }
+        let program = find_program(&self.program, env::var_os("PATH").as_deref())
+            .map_err(|problem| problem.advise(SET_PROGRAM))?;
+        let child = Child::start(&program, &self.arguments(more), input.as_bytes())?;
+        let mut transcript = Transcript::new(&self.license);
+        let ending = child.finish(limit, clock, &mut |stream, bytes| transcript.feed(stream, bytes));
+        transcript.finish();
+        Ok((ending, transcript))
+    }
+
+    fn arguments(&self, more: &[String]) -> Vec<String> {
+        let mut all = vec![
+            "-license".to_owned(),
+            self.license.0.clone(),
+            "-pcode".to_owned(),
+            self.pcode.to_string(),
+            "-server.host".to_owned(),
+            self.server_host.clone(),
+            "-server.port".to_owned(),
+            self.server_port.to_string(),
+            "-category".to_owned(),
+            self.category.clone(),
+            "-onetime".to_owned(),
+        ];
+        for (option, value) in &self.optional {
+            all.extend([(*option).to_owned(), value.clone()]);
+        }
+        for (name, value) in &self.tags {
+            all.extend([format!("-tag.{name}"), value.clone()]);
+        }
+        all.extend_from_slice(more);
+        all
+    }
+}
+
+/// Whether the reading counts as delivered.
+fn verdict(ending: &Ending, transcript: &Transcript, confirm: Confirm) -> Result<(), Problem> {
+    let how = match ending {
+        Ending::TimedOut(limit) => {
+            format!("focus did not finish within {}", humantime::format_duration(*limit))
+        }
+        Ending::Interrupted(signal) => format!("focus was ended: this program got {signal}"),
+        Ending::Killed(signal) => format!("focus was killed by {signal}"),
+        Ending::Exited(0) => match confirm {
+            _ if transcript.has_fault() => "focus could not deliver".to_owned(),
+            Confirm::Connected if !transcript.has_connected() => {
+                "focus exited with 0 but did not say that it was connected".to_owned()
+            }
+            _ => return Ok(()),
+        },
+        Ending::Exited(status) => format!("focus exited with {status}"),
+    };
+    Err(Problem::new(match transcript.words() {
+        Some(words) => format!("{how}; it said: {words}"),
+        None => format!("{how}; it said nothing"),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::signal::Signal;
+
+    use super::*;
+
+    const LICENSE: &str = "x0000-test-0042";
+
+    #[test]
+    fn the_verdict_is_the_ending_and_the_words_together() {
+        let said = |text: &str| {
+            let mut transcript = Transcript::new(&License(LICENSE.to_owned()));
+            transcript.feed(1, text.as_bytes());
+            transcript.finish();
+            transcript
+        };
+        let limit = Duration::from_secs(15);
+        for (ending, text, confirm, wanted) in [
+            (Ending::Exited(0), "[TCP] Connected", Confirm::Connected, Ok(())),
+            (Ending::Exited(0), "", Confirm::ExitStatus, Ok(())),
+            (
+                Ending::Exited(0),
+                "",
+                Confirm::Connected,
+                Err("focus exited with 0 but did not say that it was connected; it said nothing"),
+            ),
+            (
+                Ending::Exited(0),
+                "[TCP] Connected\n[error] send fail\n[TCP] Closed",
+                Confirm::ExitStatus,
+                Err("focus could not deliver; it said: [error] send fail"),
+            ),
+            (
+                Ending::Exited(1),
+                "[TCP] Connected\n\n  \n",
+                Confirm::ExitStatus,
+                Err("focus exited with 1; it said: [TCP] Connected"),
+            ),
+            (
+                Ending::Killed(Signal::SIGSEGV),
+                "[TCP] Connected",
+                Confirm::Connected,
+                Err("focus was killed by SIGSEGV; it said: [TCP] Connected"),
+            ),
+            (
+                Ending::TimedOut(limit),
+                "[TCP] Connected",
+                Confirm::ExitStatus,
+                Err("focus did not finish within 15s; it said: [TCP] Connected"),
+            ),
+            (
+                Ending::Interrupted(Signal::SIGTERM),
+                "",
+                Confirm::Connected,
+                Err("focus was ended: this program got SIGTERM; it said nothing"),
+            ),
+        ] {
+            assert_eq!(verdict(&ending, &said(text), confirm), wanted.map_err(Problem::new), "{ending:?}");
+        }
+    }
+
+    #[test]
+    fn tags_are_arguments_and_the_licence_is_not_shown() {
+        let focus = Focus {
+            program: "focus".into(),
+            license: License(LICENSE.to_owned()),
+            pcode: 7000,
+            server_host: "h".to_owned(),
+            server_port: 1,
+            category: "sensor".to_owned(),
+            optional: Vec::new(),
+            tags: vec![("room".to_owned(), "kitchen".to_owned())],
+            fields: Field::DEFAULT.to_vec(),
+            timeout: Duration::from_secs(1),
+            confirm: Confirm::Connected,
+            alert_after: None,
+        };
+        assert_eq!(focus.arguments(&[])[11..], ["-tag.room", "kitchen"]);
+        assert!(!format!("{focus:?}").contains(LICENSE));
+    }
+}

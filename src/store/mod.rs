@@ -1,0 +1,413 @@
+//! What is kept until it is delivered, and the history: one SQLite file.
+//!
+//! A run commits twice: the reading before focus is started, and how it went at the end. On a card, what costs is
+//! waiting for it (`fsync(2)`) and what is written to it. Measured per run, with `strace` (fsyncs, bytes to the
+//! file, its log and its journal) and the kernel's accounting of all that goes to storage (mean of 64 runs):
+//!
+//! | journal | fsyncs | bytes | to storage |
+//! | --- | --- | --- | --- |
+//! | rollback, as SQLite comes | 8 | 50,248 | 65,664 |
+//! | write-ahead log, copied back when the file is closed | 6 | 24,704 | 70,016 |
+//! | write-ahead log, copied back after 64 pages | 3 | 16,480 | 54,912 |
+//!
+//! The last is what is done here: the log stays when a run closes the file, and is copied back about every 16th
+//! run. Each commit is one fsync of the log (`synchronous = FULL`: a power cut after it takes nothing), and the third is
+//! the folder's, which SQLite syncs when it has opened the log. And in this mode readers never hold a writer up.
+//!
+//! Nothing here ends a run. A store in trouble is logged in one line and the run goes on without.
+
+mod history;
+mod lock;
+mod schema;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+
+pub use self::history::{History, PastRun, Sample, Selection};
+pub use self::lock::Lock;
+use self::schema::{Trouble, connect};
+use crate::clock::{Moment, millis};
+use crate::error::describe;
+use crate::failure::Tally;
+use crate::reading::Reading;
+
+/// How many delivered readings that are too old go at most in one run, so that no run pays for many.
+const EXPIRED_AT_ONCE: u32 = 16;
+
+/// How many readings are taken from the backlog at once: to ask for one takes as long as to deliver it takes us.
+const WAITING_AT_ONCE: u32 = 64;
+
+/// `[store]`
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The SQLite file.
+    pub path: PathBuf,
+    /// How long delivered readings stay.
+    pub keep: Duration,
+    /// How many undelivered readings stay at most.
+    pub backlog: u32,
+}
+
+/// A reading with all that is kept of it.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The values, calibrated.
+    pub reading: Reading,
+    /// When it was taken.
+    pub taken: Moment,
+    /// Label or IIO name.
+    pub sensor: String,
+    /// The tries before the one that took it.
+    pub failures: Tally,
+}
+
+impl Kept {
+    /// How many tries it took.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.failures.total().saturating_add(1)
+    }
+}
+
+/// A reading that waits to be delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Where it is kept.
+    pub id: i64,
+    /// The values, calibrated.
+    pub reading: Reading,
+    /// When it was taken.
+    pub taken: Moment,
+}
+
+/// A reading that was delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// Where it is kept, if it could be.
+    pub id: Option<i64>,
+    /// When it really was taken, in ms since the epoch.
+    pub taken_ms: i64,
+}
+
+/// A reading that could not be delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Where it is kept, if it could be.
+    pub id: Option<i64>,
+    /// Why.
+    pub reason: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct RunEnd {
+    /// When.
+    pub at: Moment,
+    /// With which exit status.
+    pub status: u8,
+    /// Whether it raised the alert or called it off; none: it did neither.
+    pub alert_raised: Option<bool>,
+}
+
+/// What an alert depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailedRuns {
+    /// How many runs in a row failed, without the one under way.
+    pub in_a_row: u32,
+    /// An alert was raised and not called off.
+    pub alert_raised: bool,
+}
+
+/// The store of a run, as long as it works.
+#[derive(Debug)]
+pub struct Store {
+    settings: Settings,
+    db: Option<Connection>,
+    given_up: bool,
+}
+
+impl Store {
+    /// The store with these settings. Its file is opened, or made, when it is first needed.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Store {
+        Store { settings: settings.clone(), db: None, given_up: false }
+    }
+
+    /// The newest reading of this sensor, if it is not older than `age`.
+    pub fn newest(&mut self, sensor: &str, now: &Moment, age: Duration) -> Option<Reading> {
+        let (reading, taken) = self.work(|db| {
+            // Bounded: a new sensor in an old store must not cost a look at all of it.
+            db.prepare(
+                "SELECT * FROM reading WHERE sensor = ?1 AND id > (SELECT max(id) - 64 FROM reading)
+                 ORDER BY id DESC LIMIT 1",
+            )?
+            .query_row([sensor], reading_of)
+            .optional()
+        })??;
+        (0..=millis(age)).contains(&now.since(&taken)).then_some(reading)
+    }
+
+    /// Commits a reading, and drops what is over the limits. Returns its id.
+    pub fn keep(&mut self, new: &Kept) -> Option<i64> {
+        let Settings { keep, backlog, .. } = self.settings;
+        let (id, dropped) = self.work(|db| {
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute(
+                "INSERT INTO reading
+                     (taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts, failures)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                params![
+                    new.taken.wall_ms,
+                    new.taken.boot_ms,
+                    new.taken.boot_id,
+                    new.sensor,
+                    new.reading.temperature_mdegc,
+                    new.reading.humidity_mpercent,
+                    new.attempts(),
+                    json(&new.failures)
+                ],
+            )?;
+            let id = transaction.last_insert_rowid();
+            expire(&transaction, &new.taken, keep)?;
+            transaction.execute("INSERT INTO backlog VALUES (?1)", [id])?;
+            let over = waiting(&transaction)?.saturating_sub(backlog);
+            if over > 0 {
+                transaction.execute(
+                    "DELETE FROM reading WHERE id IN (SELECT id FROM backlog ORDER BY id LIMIT ?1)",
+                    [over],
+                )?;
+            }
+            transaction.commit()?;
+            Ok((id, over))
+        })?;
+        if dropped > 0 {
+            log::warn!(
+                "dropped={dropped}: the backlog is full, its oldest readings are lost (limit {backlog})"
+            );
+        }
+        Some(id)
+    }
+
+    /// The oldest undelivered readings after this id, at most 64.
+    pub fn oldest_after(&mut self, id: i64) -> Vec<Waiting> {
+        self.work(|db| {
+            let mut waiting = db.prepare(&format!(
+                "SELECT * FROM backlog JOIN reading USING (id) WHERE id > ?1 ORDER BY id LIMIT {WAITING_AT_ONCE}"
+            ))?;
+            let mut rows = waiting.query_map([id], |row| {
+                let (reading, taken) = reading_of(row)?;
+                Ok(Waiting { id: row.get("id")?, reading, taken })
+            })?;
+            // What is damaged is a trouble when it is its turn.
+            let first = rows.next().transpose()?;
+            Ok(first.into_iter().chain(rows.map_while(Result::ok)).collect())
+        })
+        .unwrap_or_default()
+    }
+
+    /// Commits how the deliveries went and how the run ended, which took the reading with this id. Returns how many
+    /// readings are left to deliver.
+    pub fn settle(
+        &mut self,
+        id: Option<i64>,
+        delivered: &[Delivered],
+        undelivered: Option<&Undelivered>,
+        end: &RunEnd,
+    ) -> Option<u32> {
+        self.work(|db| {
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute("UPDATE reading SET status = ?2 WHERE id = ?1", params![id, end.status])?;
+            mark(&transaction, delivered, &end.at)?;
+            if let Some(Undelivered { id, reason }) = undelivered {
+                transaction.execute("UPDATE reading SET reason = ?2 WHERE id = ?1", params![id, reason])?;
+            }
+            note_alert(&transaction, end)?;
+            let left = waiting(&transaction)?;
+            transaction.commit()?;
+            Ok(left)
+        })
+    }
+
+    /// Commits that a run took no reading: its tries of the sensor, and what the log says of it.
+    pub fn miss(&mut self, end: &RunEnd, failures: &Tally, error: &str) {
+        let keep = self.settings.keep;
+        self.work(|db| {
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute(
+                "INSERT INTO miss (ended_ms, boot_ms, boot_id, after_id, attempts, failures, status, error)
+                 SELECT ?1, ?2, ?3, coalesce(max(id), 0), ?4, ?5, ?6, ?7 FROM reading",
+                params![
+                    end.at.wall_ms,
+                    end.at.boot_ms,
+                    end.at.boot_id,
+                    failures.total(),
+                    json(failures),
+                    end.status,
+                    error
+                ],
+            )?;
+            expire(&transaction, &end.at, keep)?;
+            note_alert(&transaction, end)?;
+            transaction.commit()
+        });
+    }
+
+    /// How many runs in a row ended with this status, or took no reading, before this one, and whether that was told.
+    /// Runs that a signal or a power cut ended are neither good nor bad.
+    pub fn failed_runs(&mut self, not_delivered: u8) -> Option<FailedRuns> {
+        self.work(|db| {
+            let good: Option<i64> = db
+                .query_row("SELECT id FROM reading WHERE status = 0 ORDER BY id DESC LIMIT 1", [], |row| {
+                    row.get(0)
+                })
+                .optional()?;
+            db.query_row(
+                "SELECT (SELECT count(*) FROM reading WHERE id > ?1 AND status = ?2)
+                      + (SELECT count(*) FROM miss WHERE after_id >= ?1),
+                        EXISTS (SELECT 1 FROM alert)",
+                params![good.unwrap_or(0), not_delivered],
+                |row| Ok(FailedRuns { in_a_row: row.get(0)?, alert_raised: row.get(1)? }),
+            )
+        })
+    }
+
+    /// Does something with the database. A file that is damaged, also when it is looked at again, is set aside and
+    /// a new one begun. In any other trouble, the run goes on without a store.
+    fn work<T>(&mut self, mut job: impl FnMut(&mut Connection) -> rusqlite::Result<T>) -> Option<T> {
+        let mut damaged = 0;
+        while !self.given_up {
+            match self.connected().and_then(|db| job(db).map_err(Trouble::from)) {
+                Ok(done) => return Some(done),
+                Err(trouble) => {
+                    self.db = None;
+                    damaged += u32::from(trouble.is_damage());
+                    match damaged {
+                        // What could not be read once may be whole.
+                        1 => {}
+                        2 => self.set_aside(&trouble),
+                        _ => self.give_up(&trouble.to_string()),
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn connected(&mut self) -> Result<&mut Connection, Trouble> {
+        let db = match self.db.take() {
+            Some(db) => db,
+            None => connect(&self.settings.path)?,
+        };
+        Ok(self.db.insert(db))
+    }
+
+    fn set_aside(&mut self, trouble: &Trouble) {
+        match set_aside(&self.settings.path) {
+            Err(error) => {
+                self.give_up(&format!("{trouble}, and it cannot be set aside: {}", describe(&error)));
+            }
+            Ok(aside) => log::warn!(
+                "the store {} cannot be used: {trouble}; it was set aside as {} and a new one begun",
+                self.settings.path.display(),
+                aside.display()
+            ),
+        }
+    }
+
+    fn give_up(&mut self, why: &str) {
+        self.given_up = true;
+        log::warn!(
+            "the store {} cannot be used: {why}; this run goes on without",
+            self.settings.path.display()
+        );
+    }
+}
+
+fn waiting(db: &Connection) -> rusqlite::Result<u32> {
+    db.query_row("SELECT count(*) FROM backlog", [], |row| row.get(0))
+}
+
+/// Marks readings as delivered.
+fn mark(db: &Connection, delivered: &[Delivered], now: &Moment) -> rusqlite::Result<()> {
+    let mut arrive =
+        db.prepare("UPDATE reading SET delivered_ms = ?2, taken_ms = ?3, reason = NULL WHERE id = ?1")?;
+    let mut leave = db.prepare("DELETE FROM backlog WHERE id = ?1")?;
+    for Delivered { id, taken_ms } in delivered {
+        arrive.execute(params![id, now.wall_ms, taken_ms])?;
+        leave.execute([id])?;
+    }
+    Ok(())
+}
+
+/// Values and time of a row of `reading`.
+fn reading_of(row: &Row<'_>) -> rusqlite::Result<(Reading, Moment)> {
+    Ok((
+        Reading {
+            temperature_mdegc: row.get("temperature_mdegc")?,
+            humidity_mpercent: row.get("humidity_mpercent")?,
+        },
+        Moment { wall_ms: row.get("taken_ms")?, boot_ms: row.get("boot_ms")?, boot_id: row.get("boot_id")? },
+    ))
+}
+
+/// Drops what is older than `keep`, of readings that were delivered and of runs that took none.
+fn expire(db: &Connection, now: &Moment, keep: Duration) -> rusqlite::Result<()> {
+    let before = now.wall_ms.saturating_sub(millis(keep));
+    // The limit is part of the text: SQLite prepares a statement again when a limit is bound to it.
+    for oldest in [
+        format!(
+            "DELETE FROM reading
+             WHERE id <= (SELECT max(id) FROM (SELECT id FROM reading ORDER BY id LIMIT {EXPIRED_AT_ONCE}))
+               AND delivered_ms IS NOT NULL AND taken_ms < ?1"
+        ),
+        format!(
+            "DELETE FROM miss
+             WHERE id <= (SELECT max(id) FROM (SELECT id FROM miss ORDER BY id LIMIT {EXPIRED_AT_ONCE}))
+               AND ended_ms < ?1"
+        ),
+    ] {
+        db.execute(&oldest, [before])?;
+    }
+    Ok(())
+}
+
+/// Writes down whether an alert was sent.
+fn note_alert(db: &Connection, end: &RunEnd) -> rusqlite::Result<()> {
+    match end.alert_raised {
+        Some(true) => db.execute("INSERT INTO alert VALUES (?1)", [end.at.wall_ms])?,
+        Some(false) => db.execute("DELETE FROM alert", [])?,
+        None => 0,
+    };
+    Ok(())
+}
+
+/// As it is kept: a JSON object of names and numbers; nothing if no try failed.
+fn json(failures: &Tally) -> Option<String> {
+    let object: serde_json::Map<String, serde_json::Value> =
+        failures.iter().map(|(name, times)| (name.to_owned(), times.into())).collect();
+    (!object.is_empty()).then(|| serde_json::Value::from(object).to_string())
+}
+
+/// Renames the file and what belongs to it to a name with the date that is still free.
+fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
+    let date =
+        humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string().replace([':', '-'], "");
+    let names =
+        (0..).map(|n| if n == 0 { format!(".damaged-{date}") } else { format!(".damaged-{date}.{n}") });
+    let aside = names.map(|name| with_suffix(path, &name)).find(|name| !name.exists()).unwrap_or_default();
+    fs::rename(path, &aside)?;
+    for part in ["-wal", "-shm"] {
+        // Absent after a checkpoint.
+        let _ = fs::rename(with_suffix(path, part), with_suffix(&aside, part));
+    }
+    Ok(aside)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

@@ -1,0 +1,166 @@
+//! The tables of the store, how its file is opened, and which files are not ours to use.
+
+use std::cmp::Ordering;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+/// After how many pages the write-ahead log is copied back into the file.
+const WAL_PAGES: u32 = 64;
+
+/// How long another program's write may hold us up.
+pub(super) const BUSY: Duration = Duration::from_secs(1);
+
+/// What makes version n + 1 of the schema from version n; `user_version` counts them.
+const MIGRATIONS: [&str; 2] = [
+    "
+    CREATE TABLE reading (
+        id                INTEGER PRIMARY KEY,  -- in the order they were taken
+        taken_ms          INTEGER NOT NULL,     -- wall clock, ms since the epoch; mended when delivered
+        boot_ms           INTEGER NOT NULL,     -- boot clock, ms since boot
+        boot_id           TEXT    NOT NULL,     -- /proc/sys/kernel/random/boot_id
+        sensor            TEXT    NOT NULL,     -- label or IIO name
+        temperature_mdegc INTEGER NOT NULL,     -- 0.001 degC
+        humidity_mpercent INTEGER NOT NULL,     -- 0.001 %RH
+        attempts          INTEGER NOT NULL,     -- how many tries of the sensor it took
+        delivered_ms      INTEGER,              -- wall clock; null: not yet, then its id is in backlog
+        reason            TEXT                  -- why the last delivery failed
+    ) STRICT;
+    -- A table, not an index: SQLite counts one without looking at its rows.
+    CREATE TABLE backlog (id INTEGER PRIMARY KEY REFERENCES reading ON DELETE CASCADE) STRICT;
+",
+    "
+    ALTER TABLE reading ADD COLUMN failures TEXT;   -- its failed tries, as {\"EIO\":2}; null: none
+    ALTER TABLE reading ADD COLUMN status INTEGER;  -- exit status of its run; null: it did not come to its end
+    -- The runs that took no reading. A good run writes to no table but the two above.
+    CREATE TABLE miss (
+        id        INTEGER PRIMARY KEY,
+        ended_ms  INTEGER NOT NULL,     -- wall clock, ms since the epoch
+        boot_ms   INTEGER NOT NULL,     -- boot clock, ms since boot
+        boot_id   TEXT    NOT NULL,
+        after_id  INTEGER NOT NULL,     -- the newest reading then
+        attempts  INTEGER NOT NULL,     -- how many tries of the sensor there were
+        failures  TEXT,                 -- as above
+        status    INTEGER NOT NULL,     -- exit status
+        error     TEXT    NOT NULL      -- what the log said
+    ) STRICT;
+    CREATE TABLE alert (raised_ms INTEGER NOT NULL) STRICT;     -- a row: raised, and not yet called off
+    CREATE VIEW run AS
+        SELECT taken_ms AS ended_ms, boot_ms, boot_id, attempts, failures, status, reason AS error FROM reading
+        UNION ALL SELECT ended_ms, boot_ms, boot_id, attempts, failures, status, error FROM miss;
+",
+];
+
+/// `iiof`, in the file's header: whose file it is (`PRAGMA application_id`).
+const APPLICATION_ID: i32 = 0x6969_6f66;
+
+/// Why a store cannot be used.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    Sqlite(rusqlite::Error),
+    /// Written by a later version of this program.
+    Newer(i64),
+    /// Written by an earlier version, and only looked at.
+    Older(i64),
+    /// Another program's database: not ours to touch.
+    Foreign,
+}
+
+impl Trouble {
+    pub(super) fn is_damage(&self) -> bool {
+        match self {
+            // Tables, columns or values that this program did not make so.
+            Trouble::Sqlite(
+                rusqlite::Error::SqlInputError { .. }
+                | rusqlite::Error::InvalidColumnName(_)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::FromSqlConversionFailure(..),
+            ) => true,
+            // Unknown is SQLITE_ERROR: what is asked for is not there.
+            Trouble::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown)
+            ),
+            Trouble::Newer(_) => true,
+            Trouble::Older(_) | Trouble::Foreign => false,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Trouble {
+        Trouble::Sqlite(error)
+    }
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Trouble::Sqlite(error) => error.fmt(f),
+            Trouble::Newer(version) => {
+                write!(f, "its schema {version} is newer than {}, which this version knows", MIGRATIONS.len())
+            }
+            Trouble::Older(version) => {
+                write!(f, "its schema {version} is an earlier version's: the next run brings it up to date")
+            }
+            Trouble::Foreign => f.write_str("it is another program's database"),
+        }
+    }
+}
+
+pub(super) fn connect(path: &Path) -> Result<Connection, Trouble> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(BUSY)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    db.execute_batch(&format!(
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
+         PRAGMA wal_autocheckpoint = {WAL_PAGES};"
+    ))?;
+    match check(&db) {
+        Err(Trouble::Older(_)) => migrate(&mut db)?,
+        checked => checked?,
+    }
+    Ok(db)
+}
+
+/// Whether this is our store, of the version that is known here.
+pub(crate) fn check(db: &Connection) -> Result<(), Trouble> {
+    if !is_ours_or_new(db)? {
+        return Err(Trouble::Foreign);
+    }
+    let version = version(db)?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    match version.cmp(&known) {
+        Ordering::Less => Err(Trouble::Older(version)),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(Trouble::Newer(version)),
+    }
+}
+
+fn migrate(db: &mut Connection) -> Result<(), Trouble> {
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version = version(&transaction)?;
+    for migration in MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX))?;
+    transaction.commit()?;
+    // Stays in the file. A file system that cannot do it keeps the rollback journal, which works as well.
+    db.pragma_update(None, "journal_mode", "wal").map_err(Trouble::from)
+}
+
+fn is_ours_or_new(db: &Connection) -> rusqlite::Result<bool> {
+    let owner: i32 = db.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let empty = || db.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0));
+    if owner == APPLICATION_ID { Ok(true) } else { empty() }
+}
+
+fn version(db: &Connection) -> rusqlite::Result<i64> {
+    db.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
