@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 
-use super::asked::Asked;
+use super::selection::SelectedReadings;
 use super::times;
 use crate::cli;
 use crate::error::Error;
@@ -36,10 +36,10 @@ struct Line<'a> {
 /// What is wrong with the command line or the configuration, that the store cannot be read or has no such reading, or
 /// what standard output said, but not that nobody reads it.
 pub fn run(args: &cli::Args, export: &cli::Export) -> Result<(), Error> {
-    let asked = Asked::new(args, export.since.as_deref(), export.until.as_deref(), None)?;
+    let selected = SelectedReadings::new(args, export.since.as_deref(), export.until.as_deref(), None)?;
     let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
     let mut header = if export.json { "" } else { HEADER };
-    let written = asked.each(|sample| {
+    let written = selected.each(|sample| {
         let line = Line::of(&sample);
         // Numbers and texts under literal names: there is nothing that could fail.
         let text = if export.json { serde_json::to_string(&line).unwrap_or_default() } else { line.csv() };

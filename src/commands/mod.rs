@@ -1,10 +1,10 @@
 //! The commands beside taking a reading.
 
-mod asked;
 pub mod chart;
 pub mod doctor;
 pub mod export;
 pub mod list;
+mod selection;
 pub mod status;
 mod times;
 

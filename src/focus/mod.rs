@@ -195,14 +195,15 @@ mod tests {
 
     const LICENSE: &str = "x0000-test-0042";
 
+    fn said(text: &str) -> Transcript {
+        let mut transcript = Transcript::new(&License(LICENSE.to_owned()));
+        transcript.feed(1, text.as_bytes());
+        transcript.finish();
+        transcript
+    }
+
     #[test]
     fn the_verdict_is_the_ending_and_the_words_together() {
-        let said = |text: &str| {
-            let mut transcript = Transcript::new(&License(LICENSE.to_owned()));
-            transcript.feed(1, text.as_bytes());
-            transcript.finish();
-            transcript
-        };
         let limit = Duration::from_secs(15);
         for (ending, text, confirm, wanted) in [
             (Ending::Exited(0), "[TCP] Connected", Confirm::Connected, Ok(())),

@@ -80,7 +80,7 @@ pub(super) fn draw(picture: &Picture, width: usize, characters: Characters) -> S
     let axes = Quantity::ALL.map(|quantity| Axis::tight(quantity, picture.series.values(quantity), STEPS));
     let labels = axes.iter().flat_map(Axis::ticks).map(|(_, label)| label.len());
     let left = labels.max().unwrap_or(0) + 1;
-    let columns = width - left - 1;
+    let frame = Frame { left, columns: width - left - 1, characters };
     let mut lines = wrapped(&clean(&picture.title(), '\u{fffd}'), width);
     for (quantity, axis) in Quantity::ALL.into_iter().zip(&axes) {
         let heading = |times| {
@@ -90,9 +90,9 @@ pub(super) fn draw(picture: &Picture, width: usize, characters: Characters) -> S
         let with_times = heading(true);
         let heading = if with_times.chars().count() <= width { with_times } else { heading(false) };
         lines.extend(wrapped(&heading, width));
-        lines.extend(panel(picture, quantity, axis, left, columns, characters));
+        lines.extend(panel(picture, quantity, axis, &frame));
     }
-    lines.extend(time_axis(picture, left, columns, characters));
+    lines.extend(time_axis(picture, &frame));
     let ascii = |c: char| if c.is_ascii() { c } else { '?' };
     lines
         .iter()
@@ -103,14 +103,17 @@ pub(super) fn draw(picture: &Picture, width: usize, characters: Characters) -> S
         .collect()
 }
 
-fn panel(
-    picture: &Picture,
-    quantity: Quantity,
-    axis: &Axis,
+/// What the panels and the time axis share.
+struct Frame {
+    /// How many columns the labels at the left have.
     left: usize,
+    /// How many columns the picture has.
     columns: usize,
     characters: Characters,
-) -> Vec<String> {
+}
+
+fn panel(picture: &Picture, quantity: Quantity, axis: &Axis, frame: &Frame) -> Vec<String> {
+    let Frame { left, columns, characters } = *frame;
     let (wide, high) = characters.dots();
     let mut dots = Dots::new(columns * wide, ROWS * high);
     let below_top = |value: i64| {
@@ -138,7 +141,8 @@ fn panel(
         .collect()
 }
 
-fn time_axis(picture: &Picture, left: usize, columns: usize, characters: Characters) -> [String; 2] {
+fn time_axis(picture: &Picture, frame: &Frame) -> [String; 2] {
+    let Frame { left, columns, characters } = *frame;
     let [_, _, corner, dash, tick] = characters.lines();
     let mut line = vec![dash; columns];
     let mut labels = String::new();

@@ -403,29 +403,11 @@ pub fn store(input: &[u8]) {
     assert!(asides.len() <= 1, "set aside more than once: {asides:?}");
     assert!(run.works || !lines.is_empty(), "a run without a store says so");
     let Some(aside) = asides.first() else {
-        assert!(settings.path.exists(), "the file is gone");
-        assert!(
-            file.is_empty() || settings.path.metadata().is_ok_and(|meta| meta.len() > 0),
-            "the file is empty"
-        );
+        let is_empty = settings.path.metadata().expect("the file is there").len() == 0;
+        assert!(file.is_empty() || !is_empty, "the file is empty");
         return;
     };
-    let name = aside.file_name().and_then(|name| name.to_str()).expect("a name that is text");
-    assert!(
-        lines.iter().any(|line| line.contains(name)),
-        "{name} was set aside and nothing said so: {lines:?}"
-    );
-    // SQLite writes to what it takes for a database, and only then.
-    if !file.starts_with(b"SQLite format 3\0") && suffix.is_none() {
-        assert_eq!(fs::read(aside).ok().as_deref(), Some(file), "what was set aside is not what was there");
-    } else {
-        assert!(file.is_empty() || aside.metadata().is_ok_and(|meta| meta.len() > 0), "{name} is empty");
-    }
-    // It would be taken for the new file's.
-    if suffix == Some("-wal") && !file.is_empty() {
-        let log = scratch.path().join(format!("{name}-wal"));
-        assert!(log.exists(), "{name} was set aside without its write-ahead log");
-    }
+    is_set_aside_whole(aside, file, suffix, &lines);
     // The store that was begun may have been begun after this run's reading was kept: so one more run, and another.
     for first in [true, false] {
         let (run, lines) = logged(|| one_run(&settings));
@@ -434,6 +416,24 @@ pub fn store(input: &[u8]) {
         assert!(right && silent, "the store that was begun does not work: {lines:?}");
     }
     assert_eq!(set_aside(scratch.path()), asides, "the store that was begun is damaged too");
+}
+
+/// All that was there is set aside, and the log says so.
+fn is_set_aside_whole(aside: &Path, file: &[u8], suffix: Option<&str>, lines: &[String]) {
+    let name = aside.file_name().and_then(|name| name.to_str()).expect("a name that is text");
+    let told = lines.iter().any(|line| line.contains(name));
+    assert!(told, "{name} was set aside and nothing said so: {lines:?}");
+    // SQLite writes to what it takes for a database, and only then.
+    if !file.starts_with(b"SQLite format 3\0") && suffix.is_none() {
+        assert_eq!(fs::read(aside).ok().as_deref(), Some(file), "what was set aside is not what was there");
+    } else {
+        assert!(file.is_empty() || aside.metadata().is_ok_and(|meta| meta.len() > 0), "{name} is empty");
+    }
+    // It would be taken for the new file's.
+    if suffix == Some("-wal") && !file.is_empty() {
+        let log = aside.with_file_name(format!("{name}-wal"));
+        assert!(log.exists(), "{name} was set aside without its write-ahead log");
+    }
 }
 
 /// How a run went with its store.

@@ -15,7 +15,7 @@ const END: i64 = i64::MAX;
 
 /// The readings that a command line asks for.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct SelectedReadings {
     /// Not before, in ms since the epoch.
     pub(super) since_ms: i64,
     /// Before, in ms since the epoch.
@@ -24,7 +24,7 @@ pub(super) struct Asked {
     history: History,
 }
 
-impl Asked {
+impl SelectedReadings {
     /// Those of the sensor in `args`, if one is named there: the one in the configuration may be called something else.
     /// Without a time to begin or to end at: the last so many ms, and until now; or all.
     ///
@@ -35,7 +35,7 @@ impl Asked {
         since: Option<&str>,
         until: Option<&str>,
         last_ms: Option<i64>,
-    ) -> Result<Asked, Error> {
+    ) -> Result<SelectedReadings, Error> {
         let now = Moment::now();
         let time = |option: &str, text: Option<&str>, default: i64| {
             text.map_or(Ok(default), |text| times::parse(option, text, now.wall_ms))
@@ -54,7 +54,7 @@ impl Asked {
             ))));
         }
         let config = Config::load(args, &|name| env::var_os(name))?;
-        Ok(Asked {
+        Ok(SelectedReadings {
             since_ms,
             until_ms,
             sensor: args.device.clone(),

@@ -25,7 +25,7 @@ use terminal_size::Width;
 use self::axis::one_decimal;
 use self::series::Series;
 use self::terminal::Characters;
-use super::asked::Asked;
+use super::selection::SelectedReadings;
 use super::times;
 use crate::cli;
 use crate::clock::DAY_MS;
@@ -44,14 +44,14 @@ const YEAR_MS: i64 = 365 * DAY_MS;
 /// What is wrong with the command line or the configuration, that the store cannot be read or has no such reading, or
 /// those of several sensors; what the file or standard output said, but not that nobody reads it.
 pub fn run(args: &cli::Args, chart: &cli::Chart) -> Result<(), Error> {
-    let asked = Asked::new(args, chart.since.as_deref(), chart.until.as_deref(), Some(DAY_MS))?;
+    let selected = SelectedReadings::new(args, chart.since.as_deref(), chart.until.as_deref(), Some(DAY_MS))?;
     let Some(file) = &chart.svg else {
         let width = width();
-        let picture = Picture::of(&asked, terminal::parts(width))?;
+        let picture = Picture::of(&selected, terminal::parts(width))?;
         let characters = characters(chart.ascii, &|name| env::var(name).ok());
         return print(&terminal::draw(&picture, width, characters));
     };
-    let picture = svg::draw(&Picture::of(&asked, svg::PARTS)?);
+    let picture = svg::draw(&Picture::of(&selected, svg::PARTS)?);
     if file == "-" { print(&picture) } else { svg::write(file.as_ref(), &picture) }
 }
 
@@ -64,10 +64,10 @@ struct Picture {
 
 impl Picture {
     /// The readings that are asked for, in so many parts. They are of one sensor: two in one line would be none.
-    fn of(asked: &Asked, parts: usize) -> Result<Picture, Error> {
-        let mut series = Series::new(asked.since_ms, asked.until_ms, parts);
+    fn of(selected: &SelectedReadings, parts: usize) -> Result<Picture, Error> {
+        let mut series = Series::new(selected.since_ms, selected.until_ms, parts);
         let mut sensors: Vec<String> = Vec::new();
-        asked.each(|sample| {
+        selected.each(|sample| {
             series.add(sample.at_ms, sample.reading);
             if sensors.last() != Some(&sample.sensor) && !sensors.contains(&sample.sensor) {
                 sensors.push(sample.sensor);

@@ -1,5 +1,7 @@
 //! `iio-focus status`: what the last runs did, for people, for programs and for Prometheus.
 
+mod metrics;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Write;
@@ -35,7 +37,7 @@ pub fn run(args: &cli::Args, status: &cli::Status) -> Result<Exit, Error> {
         // Numbers and texts under literal names: there is nothing that could fail.
         serde_json::to_string(&summary).unwrap_or_default() + "\n"
     } else if status.prometheus {
-        summary.metrics()
+        metrics::text(&summary)
     } else {
         summary.text(now.wall_ms)
     })?;
@@ -270,93 +272,4 @@ impl Summary {
         }
         text
     }
-
-    /// For node_exporter's textfile collector: all are gauges, since the periods slide.
-    fn metrics(&self) -> String {
-        let mut text = String::new();
-        let mut metric = |name: &str, help: &str, samples: Vec<(String, f64)>| {
-            if samples.is_empty() {
-                return;
-            }
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "# HELP iio_focus_{name} {help}\n# TYPE iio_focus_{name} gauge");
-            for (labels, value) in samples {
-                let _ = writeln!(text, "iio_focus_{name}{labels} {value}");
-            }
-        };
-        let seconds =
-            |ms: Option<i64>| ms.map(|ms| (String::new(), float(ms) / 1000.0)).into_iter().collect();
-        let one = |value: f64| vec![(String::new(), value)];
-        metric(
-            "up",
-            "Whether readings are taken and arrive.",
-            one(f64::from(u8::from(self.verdict == Verdict::Ok))),
-        );
-        if let Some(last) = &self.last_reading {
-            let labels = format!("{{sensor=\"{}\"}}", escaped(&last.sensor));
-            metric(
-                "temperature_celsius",
-                "The last reading.",
-                vec![(labels.clone(), last.temperature_celsius)],
-            );
-            metric(
-                "humidity_ratio",
-                "The last reading: relative humidity from 0 to 1.",
-                vec![(labels, last.humidity_percent / 100.0)],
-            );
-            metric("last_reading_timestamp_seconds", "When it was taken.", seconds(last.time));
-        }
-        metric(
-            "last_delivery_timestamp_seconds",
-            "When a reading was last delivered.",
-            seconds(self.last_delivery),
-        );
-        metric("backlog_readings", "Readings that wait to be delivered.", one(f64::from(self.backlog)));
-        metric(
-            "longest_gap_seconds",
-            "The longest time without a reading in the last week.",
-            self.longest_gap.iter().map(|gap| (String::new(), float(gap.seconds))).collect(),
-        );
-        let labelled = |samples: &dyn Fn(&Period) -> Vec<(String, u32)>| {
-            let of_one = |(name, _): &(&str, i64)| {
-                let period = name.to_string();
-                let samples = samples(&self.periods[name]);
-                samples
-                    .into_iter()
-                    .map(move |(label, value)| (format!("{{period=\"{period}\",{label}}}"), f64::from(value)))
-            };
-            PERIODS.iter().flat_map(of_one).collect::<Vec<_>>()
-        };
-        let results = |good: u32, all: u32| {
-            vec![
-                ("result=\"good\"".to_owned(), good),
-                ("result=\"failed\"".to_owned(), all.saturating_sub(good)),
-            ]
-        };
-        metric("runs", "Runs in the last hour, day and week.", labelled(&|p| results(p.good_runs, p.runs)));
-        metric(
-            "tries",
-            "Tries of the sensor in the last hour, day and week.",
-            labelled(&|p| results(p.good_tries, p.tries)),
-        );
-        metric(
-            "failed_tries",
-            "Tries that failed in the last hour, day and week, by the kernel's name for the error.",
-            labelled(&|p| {
-                p.errors.iter().map(|(name, n)| (format!("error=\"{}\"", escaped(name)), *n)).collect()
-            }),
-        );
-        text
-    }
-}
-
-/// Exact for all that a clock shows.
-#[allow(clippy::cast_precision_loss, reason = "2^53 ms are 285,000 years")]
-fn float(ms: i64) -> f64 {
-    ms as f64
-}
-
-/// A label's value in the exposition format.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
