@@ -1,12 +1,10 @@
 //! Handing the reading to focus: what it is given, what counts as delivered, and that nothing is left.
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use common::{Bench, HTU21, LICENSE, Outcome, Record};
+use crate::common::{Bench, HTU21, LICENSE, Outcome, Record, stand_in};
 use nix::sys::signal::Signal::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM};
 
 fn run_with(fault: &str) -> Outcome {
@@ -472,7 +470,7 @@ fn a_program_that_may_not_be_executed_is_told() {
 
 #[test]
 fn a_file_that_the_kernel_cannot_execute_is_not_handed_to_a_shell() {
-    let mut elf_of_another_machine = fs::read(common::stand_in()).unwrap();
+    let mut elf_of_another_machine = fs::read(stand_in()).unwrap();
     elf_of_another_machine.truncate(4096);
     // e_machine
     elf_of_another_machine[18..20].copy_from_slice(&[0xfe, 0xff]);

@@ -1,11 +1,9 @@
 //! Where the log lines go: to a syslog daemon, which this test plays, or to standard error.
 
-mod common;
-
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 
-use common::{Bench, Outcome, PROGRAM, replace_by_link};
+use crate::common::{Bench, LICENSE, Outcome, PROGRAM, replace_by_link};
 
 const LINE: &str = "temperature=20.6 humidity=24.4 device=dht11@4 attempts=1 delivered=1 backlog=0";
 
@@ -61,7 +59,7 @@ fn received(socket: &UnixDatagram) -> Vec<(u32, String)> {
             rest.strip_prefix("iio-focus[").and_then(|rest| rest.split_once("]: ")).expect(datagram);
         assert!(pid.parse::<u32>().is_ok_and(|pid| pid > 1), "{datagram}");
         assert!(!message.contains(|c: char| c.is_control()), "{datagram:?}");
-        assert!(!message.contains(common::LICENSE), "{datagram:?}");
+        assert!(!message.contains(LICENSE), "{datagram:?}");
         all.push((priority.parse().unwrap(), message.to_owned()));
     }
     all
@@ -121,7 +119,7 @@ fn a_warning_has_its_own_priority() {
     let mut bench = bench();
     bench.unset("focus.license");
     let license = bench.path("license.txt");
-    std::fs::write(&license, common::LICENSE).unwrap();
+    std::fs::write(&license, LICENSE).unwrap();
     std::fs::set_permissions(&license, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     bench.set("focus.license-file", &format!("{:?}", license.display().to_string()));
     let (dev, socket) = syslog_of(&bench);

@@ -1,7 +1,5 @@
 //! `iio-focus chart`: the picture in the terminal, the one in SVG, and what cannot be drawn.
 
-mod common;
-
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -9,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common::{Bench, Outcome, PROGRAM};
+use crate::common::{Bench, Outcome, PROGRAM, fifo};
 use serde_json::Value;
 
 /// 2026-11-01T17:00:00Z, and in Berlin 18:00.
@@ -372,7 +370,7 @@ fn what_is_no_file_is_written_to_and_stays_what_it_is() {
     let bench = night();
     let picture = chart(&bench, &with(&NIGHT, &["--svg", "-"]));
     assert_eq!(chart(&bench, &with(&NIGHT, &["--svg", "/dev/stdout"])), picture);
-    common::fifo(&bench.path("pipe"));
+    fifo(&bench.path("pipe"));
     let reader = bench.bare(&["cat", "pipe"]).spawn().unwrap();
     chart(&bench, &with(&NIGHT, &["--svg", "pipe"]));
     assert_eq!(String::from_utf8(reader.wait_with_output().unwrap().stdout).unwrap(), picture);

@@ -1,14 +1,12 @@
 //! Command line over environment over file over default, and what is wrong with each.
 
-mod common;
-
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use common::{Bench, DHT11, LICENSE, Outcome, PROGRAM, replace_by_link};
+use crate::common::{Bench, DHT11, LICENSE, Outcome, PROGRAM, replace_by_link};
 use iio_focus::cli::Args;
 use iio_focus::config::Config;
 use iio_focus::error::Exit;

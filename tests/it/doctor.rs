@@ -1,7 +1,5 @@
 //! `iio-focus doctor`: a machine on which all is well, and every way in which it is not.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;
 use std::ffi::OsString;
@@ -14,7 +12,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use common::{Bench, Outcome, PROGRAM, fifo, pid_of, replace_by_link};
+use crate::common::{Bench, HTU21, LICENSE, Outcome, PATH, PROGRAM, fifo, pid_of, replace_by_link};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::utsname::uname;
 use rusqlite::Connection;
@@ -65,7 +63,7 @@ impl Pi {
         symlink(&pi.bench.focus, pi.root("usr/local/bin/focus")).unwrap();
         pi.reads(0);
         pi.bench.set("focus.program", "\"focus\"");
-        pi.bench.env("PATH", &format!("/usr/local/bin:{}", common::PATH));
+        pi.bench.env("PATH", &format!("/usr/local/bin:{}", PATH));
         pi
     }
 
@@ -489,7 +487,7 @@ fn a_sensor_that_is_not_there_is_found_and_nothing_is_tried() {
 #[test]
 fn several_sensors_are_all_shown_and_all_tried_until_one_is_chosen() {
     let pi = Pi::new();
-    pi.bench.device(3, &common::HTU21);
+    pi.bench.device(3, &HTU21);
     let findings =
         pi.has(&[("sensor", "kitchen (dht11@4, iio:device0); htu21 (iio:device3)", "device in [sensor]")]);
     expect(&findings, "tries", "ok", "kitchen: 5 good of 5");
@@ -732,14 +730,14 @@ fn a_licence_that_everybody_can_read_is_found_wherever_it_is() {
     open_to_all("etc/iio-focus.toml");
     pi.has(&[("licence", "iio-focus.toml holds the licence and everybody can read it", "sudo chmod o= /")]);
     pi.remove("etc/iio-focus.toml");
-    pi.file("etc/license", common::LICENSE);
+    pi.file("etc/license", LICENSE);
     open_to_all("etc/license");
     pi.bench.unset("focus.license");
     pi.bench.set("focus.license-file", "\"/etc/license\"");
     pi.has(&[("licence", "/root/etc/license holds the licence", "sudo chmod o= /")]);
     pi.remove("etc/iio-focus.toml");
     pi.bench.unset("focus.license-file");
-    pi.file("etc/credstore/iio-focus.license", format!("{}\n", common::LICENSE));
+    pi.file("etc/credstore/iio-focus.license", format!("{}\n", LICENSE));
     let file = pi.root("etc/credstore/iio-focus.license");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     pi.has(&[("licence", "credstore/iio-focus.license holds the licence", "sudo chmod o= /")]);

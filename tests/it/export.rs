@@ -1,12 +1,10 @@
 //! `iio-focus export`: CSV and JSON lines, which readings, and where they go.
 
-mod common;
-
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
-use common::Bench;
+use crate::common::Bench;
 use rusqlite::Connection;
 
 /// 2026-11-01T08:00:00Z

@@ -1,14 +1,12 @@
 //! The command line, standard output and the exit statuses.
 
-mod common;
-
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 
-use common::{Bench, Outcome, PROGRAM, replace_by_link};
+use crate::common::{Bench, LICENSE, Outcome, PROGRAM, replace_by_link};
 
 const JSON: &str = "{\"temperature\":20.6,\"humidity\":24.4}\n";
 
@@ -101,7 +99,7 @@ fn version_and_help_go_to_standard_output() {
 #[test]
 fn help_names_every_option_its_default_every_variable_and_every_status() {
     let mut bench = Bench::with_sensor();
-    bench.env("WHATAP_LICENSE", common::LICENSE);
+    bench.env("WHATAP_LICENSE", LICENSE);
     let help = bench.outcome(&mut bench.bare(&[PROGRAM, "--help"])).stdout;
     for option in [
         "--config",

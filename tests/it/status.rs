@@ -1,13 +1,11 @@
 //! `iio-focus status`: the verdict, what it rests on, and the forms for programs.
 
-mod common;
-
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common::{Bench, LICENSE, PATH, PROGRAM};
+use crate::common::{Bench, LICENSE, PATH, PROGRAM};
 use rusqlite::Connection;
 use serde_json::Value;
 

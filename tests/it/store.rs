@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::{Signal, kill};
 use rusqlite::Connection;
 
-mod common;
-use common::{Bench, Outcome, pid_of};
+use crate::common::{Bench, Outcome, pid_of};
 
 const DELIVERED: &str = "temperature=20.6 humidity=24.4 device=htu21 attempts=1 delivered=1 backlog=";
 

@@ -1,13 +1,11 @@
 //! Signals: to this program while it works, and what its starter did to them.
 
-mod common;
-
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
-use common::{Bench, eventually, fifo, pid_of, replace_by_link};
+use crate::common::{Bench, eventually, fifo, pid_of, replace_by_link};
 use nix::sys::signal::{Signal, kill};
 
 #[test]

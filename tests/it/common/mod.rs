@@ -2,7 +2,6 @@
 //!
 //! Every run is also held to what is true of all of them: it ends in time, the licence is nowhere in
 //! its output, each log line is one line, and no process of it is left.
-#![allow(dead_code, reason = "each test program uses a part of this")]
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

@@ -1,7 +1,5 @@
 //! Finding the sensor and reading it.
 
-mod common;
-
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -10,7 +8,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use common::{Bench, DHT11, HTU21, PROGRAM, fifo, replace_by_link};
+use crate::common::{Bench, DHT11, HTU21, Outcome, PROGRAM, fifo, replace_by_link};
 use iio_focus::clock::{Clock, Deadline};
 use iio_focus::failure::Failure;
 use iio_focus::reading::Reading;
@@ -342,11 +340,11 @@ fn a_failed_humidity_fails_the_pair() {
 }
 
 /// Runs with these reads of the temperature failing so, at a driver that is like any other.
-fn run_with_injected(fault: &str, arguments: &[&str]) -> common::Outcome {
+fn run_with_injected(fault: &str, arguments: &[&str]) -> Outcome {
     run_named_with_injected("other", fault, arguments)
 }
 
-fn run_named_with_injected(name: &str, fault: &str, arguments: &[&str]) -> common::Outcome {
+fn run_named_with_injected(name: &str, fault: &str, arguments: &[&str]) -> Outcome {
     let mut device = HTU21;
     device[0].1 = name;
     let bench = only(&device);

@@ -1,13 +1,11 @@
 //! What is written about the program, and what the shells complete, against the program itself.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::{Bench, HTU21, PATH, PROGRAM};
+use crate::common::{Bench, HTU21, PATH, PROGRAM};
 use iio_focus::cli::Args;
 use iio_focus::config::Config;
 

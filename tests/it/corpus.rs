@@ -1,7 +1,8 @@
 //! Every input that the fuzzers are given or have found, through the same checks as there (`tests/fuzz`).
 
-#[path = "fuzz/src/checks.rs"]
-pub mod fuzz;
+#[allow(unreachable_pub, reason = "the fuzzers are crates of their own")]
+#[path = "../fuzz/src/checks.rs"]
+mod fuzz;
 
 use std::fs;
 use std::path::Path;

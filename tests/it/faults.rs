@@ -14,8 +14,7 @@ use std::thread;
 
 use rusqlite::Connection;
 
-mod common;
-use common::{Bench, Server};
+use crate::common::{Bench, Server};
 
 /// The readings, in m°C: in the backlog from before, of the run that is interrupted, of the clean one after it.
 const OLD: i32 = 10_000;
