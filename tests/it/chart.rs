@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::common::{Bench, Outcome, PROGRAM, fifo};
+use crate::machine::{Machine, Outcome, PROGRAM, fifo};
 use serde_json::Value;
 
 /// 2026-11-01T17:00:00Z, and in Berlin 18:00.
@@ -22,28 +22,28 @@ const NIGHT: [&str; 5] = ["chart", "--since", "2026-11-01T18:00", "--until", "20
 
 /// A day from one evening to the next, in readings 10 minutes apart: 21.6 °C and 44.2 %RH at its ends, 18 °C and 55 %RH
 /// in its middle, and nothing from 04:00 to 06:10.
-fn night() -> Bench {
-    let bench = in_berlin();
+fn night() -> Machine {
+    let machine = in_berlin();
     let minutes = (0..1440_i32).step_by(10).filter(|minute| !(610..730).contains(minute));
-    bench.keep(minutes.map(|minute| {
+    machine.keep(minutes.map(|minute| {
         let far = (minute - 720).abs();
         let (temperature_mdegc, humidity_mpercent) = (18_000 + far * 5, 55_000 - far * 15);
         (EVENING + i64::from(minute) * MINUTE, "kitchen", temperature_mdegc, humidity_mpercent)
     }));
-    bench
+    machine
 }
 
-fn in_berlin() -> Bench {
-    let mut bench = Bench::with_sensor();
-    bench.env("TZ", BERLIN);
-    bench.env("LANG", "C.UTF-8");
-    bench
+fn in_berlin() -> Machine {
+    let mut machine = Machine::with_sensor();
+    machine.env("TZ", BERLIN);
+    machine.env("LANG", "C.UTF-8");
+    machine
 }
 
 /// What is printed, when nothing is wrong.
 #[track_caller]
-fn chart(bench: &Bench, words: &[&str]) -> String {
-    good(bench.run(words))
+fn chart(machine: &Machine, words: &[&str]) -> String {
+    good(machine.run(words))
 }
 
 #[track_caller]
@@ -60,10 +60,10 @@ fn with<'a>(words: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
 
 #[test]
 fn a_night_is_drawn_in_braille() {
-    let mut bench = night();
-    bench.env("COLUMNS", "60");
+    let mut machine = night();
+    machine.env("COLUMNS", "60");
     assert_eq!(
-        chart(&bench, &NIGHT),
+        chart(&machine, &NIGHT),
         r"kitchen, 2026-11-01 18:00 to 2026-11-02 18:00 CET
 temperature in °C: min 18.1, mean 19.9, max 21.6
    │⠓⠦⣄                                                  ⣠⡴⠚
@@ -93,10 +93,10 @@ humidity in %RH: min 44.2, mean 49.2, max 54.9
 
 #[test]
 fn and_in_ascii() {
-    let mut bench = night();
-    bench.env("COLUMNS", "60");
+    let mut machine = night();
+    machine.env("COLUMNS", "60");
     assert_eq!(
-        chart(&bench, &with(&NIGHT, &["--ascii"])),
+        chart(&machine, &with(&NIGHT, &["--ascii"])),
         r"kitchen, 2026-11-01 18:00 to 2026-11-02 18:00 CET
 temperature in degC: min 18.1, mean 19.9, max 21.6
    |:..                                                  ..:
@@ -127,12 +127,12 @@ humidity in %RH: min 44.2, mean 49.2, max 54.9
 #[test]
 fn ascii_is_for_who_asks_for_it_and_where_nothing_else_can_be_shown() {
     let is_ascii = |env: &[(&str, &str)]| {
-        let mut bench = night();
-        bench.unset_env("LANG");
+        let mut machine = night();
+        machine.unset_env("LANG");
         for (name, value) in env {
-            bench.env(name, value);
+            machine.env(name, value);
         }
-        chart(&bench, &NIGHT).is_ascii()
+        chart(&machine, &NIGHT).is_ascii()
     };
     assert!(is_ascii(&[]));
     assert!(is_ascii(&[("LANG", "C")]));
@@ -148,11 +148,11 @@ fn ascii_is_for_who_asks_for_it_and_where_nothing_else_can_be_shown() {
 
 #[test]
 fn it_fits_into_every_width_and_24_lines() {
-    let mut bench = night();
+    let mut machine = night();
     for ascii in [false, true] {
         for columns in [30, 31, 40, 79, 80, 81, 140, 500] {
-            bench.env("COLUMNS", &columns.to_string());
-            let picture = chart(&bench, &with(&NIGHT, if ascii { &["--ascii"] } else { &[] }));
+            machine.env("COLUMNS", &columns.to_string());
+            let picture = chart(&machine, &with(&NIGHT, if ascii { &["--ascii"] } else { &[] }));
             let widest = picture.lines().map(|line| line.chars().count()).max().unwrap();
             assert_eq!(widest, columns, "{picture}");
             assert!(columns < 60 || picture.lines().count() <= 23, "{picture}");
@@ -161,17 +161,17 @@ fn it_fits_into_every_width_and_24_lines() {
     for (columns, width) in
         [("0", 80), ("", 80), ("-5", 80), ("many", 80), ("7", 30), ("18446744073709551615", 1000)]
     {
-        bench.env("COLUMNS", columns);
-        let picture = chart(&bench, &NIGHT);
+        machine.env("COLUMNS", columns);
+        let picture = chart(&machine, &NIGHT);
         assert_eq!(picture.lines().map(|line| line.chars().count()).max().unwrap(), width, "{columns}");
     }
 }
 
 #[test]
 fn the_terminal_says_how_wide_it_is() {
-    let mut bench = night();
-    bench.env("COLUMNS", "100");
-    let command = bench.command(&NIGHT);
+    let mut machine = night();
+    machine.env("COLUMNS", "100");
+    let command = machine.command(&NIGHT);
     let words: Vec<String> = [command.get_program()]
         .into_iter()
         .chain(command.get_args())
@@ -179,7 +179,7 @@ fn the_terminal_says_how_wide_it_is() {
         .collect();
     for (columns, width) in [("61", 61), ("0", 100)] {
         let script = format!("stty rows 24 cols {columns}; {}", words.join(" "));
-        let outcome = bench.bare(&["script", "-qec", &script, "/dev/null"]).output().unwrap();
+        let outcome = machine.bare(&["script", "-qec", &script, "/dev/null"]).output().unwrap();
         assert!(outcome.status.success(), "{outcome:?}");
         let picture = String::from_utf8(outcome.stdout).unwrap().replace('\r', "");
         assert_eq!(picture.lines().map(|line| line.chars().count()).max().unwrap(), width, "{picture}");
@@ -188,20 +188,20 @@ fn the_terminal_says_how_wide_it_is() {
 
 #[test]
 fn unless_asked_it_is_of_the_last_24_hours() {
-    let bench = in_berlin();
+    let machine = in_berlin();
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
-    bench.keep([
+    machine.keep([
         (now - 25 * HOUR, "kitchen", 10_000, 90_000),
         (now - 23 * HOUR, "kitchen", 20_000, 50_000),
         (now - HOUR, "kitchen", 22_000, 40_000),
         (now + HOUR, "kitchen", 30_000, 10_000),
     ]);
-    let picture = chart(&bench, &["chart"]);
+    let picture = chart(&machine, &["chart"]);
     assert!(picture.contains("min 20.0 at ") && picture.contains("mean 21.0, max 22.0 at "), "{picture}");
     assert!(picture.contains("min 40.0 at ") && picture.contains("mean 45.0, max 50.0 at "), "{picture}");
-    assert!(chart(&bench, &["chart", "--since", "30h"]).contains("min 10.0 on "));
+    assert!(chart(&machine, &["chart", "--since", "30h"]).contains("min 10.0 on "));
     // Or of the 24 hours before another end.
-    let picture = chart(&bench, &["chart", "--until", "2h"]);
+    let picture = chart(&machine, &["chart", "--until", "2h"]);
     assert!(picture.contains("min 10.0 at ") && picture.contains("mean 15.0, max 20.0 at "), "{picture}");
 }
 
@@ -209,14 +209,14 @@ fn unless_asked_it_is_of_the_last_24_hours() {
 fn times_are_local_also_where_the_clock_is_set_back() {
     // 2026-10-25T01:00:00Z
     const SET_BACK: i64 = 1_792_890_000_000;
-    let mut bench = in_berlin();
-    bench.env("COLUMNS", "80");
-    bench.keep(
+    let mut machine = in_berlin();
+    machine.env("COLUMNS", "80");
+    machine.keep(
         (-180..180)
             .step_by(5)
             .map(|minute: i32| (SET_BACK + i64::from(minute) * MINUTE, "kitchen", 20_000 + minute, 50_000)),
     );
-    let picture = chart(&bench, &["chart", "--since=2026-10-24T22:00:00Z", "--until=2026-10-25T04:00:00Z"]);
+    let picture = chart(&machine, &["chart", "--since=2026-10-24T22:00:00Z", "--until=2026-10-25T04:00:00Z"]);
     assert!(picture.starts_with("kitchen, 2026-10-25 00:00 CEST to 2026-10-25 05:00 CET\n"), "{picture}");
     assert!(picture.contains("min 19.8 at 00:00, mean 20.0, max 20.2 at 04:55\n"), "{picture}");
     let hours: Vec<&str> = picture.lines().last().unwrap().split_whitespace().collect();
@@ -242,14 +242,14 @@ fn dots_missing(picture: &str) -> usize {
 
 #[test]
 fn a_gap_is_one_however_wide_the_picture_is_and_no_other_is_shown() {
-    let mut bench = in_berlin();
+    let mut machine = in_berlin();
     // An hour of minutes, as tries and the timer's delay make them, and none from 30 to 39.
-    bench.keep((0..60).filter(|minute| !(30..40).contains(minute)).map(|minute: i32| {
+    machine.keep((0..60).filter(|minute| !(30..40).contains(minute)).map(|minute: i32| {
         (EVENING + i64::from(minute) * MINUTE + i64::from(minute * 7 % 25) * 1000, "kitchen", 20_000, 50_000)
     }));
     for columns in [30, 64, 80, 140, 300] {
-        bench.env("COLUMNS", &columns.to_string());
-        let picture = chart(&bench, &["chart", "--since=2026-11-01T18:00", "--until=2026-11-01T19:00"]);
+        machine.env("COLUMNS", &columns.to_string());
+        let picture = chart(&machine, &["chart", "--since=2026-11-01T18:00", "--until=2026-11-01T19:00"]);
         let (plot, missing) = (columns - 5, dots_missing(&picture));
         assert!(missing.abs_diff(plot * 11 / 60) <= plot / 60 + 2, "{missing} of {plot}: {picture}");
     }
@@ -257,9 +257,9 @@ fn a_gap_is_one_however_wide_the_picture_is_and_no_other_is_shown() {
 
 #[test]
 fn one_reading_is_one_dot() {
-    let bench = in_berlin();
-    bench.keep([(EVENING, "kitchen", -50, 100_000)]);
-    let picture = chart(&bench, &["chart", "--since=2026-11-01T17:00", "--until=2026-11-01T19:00"]);
+    let machine = in_berlin();
+    machine.keep([(EVENING, "kitchen", -50, 100_000)]);
+    let picture = chart(&machine, &["chart", "--since=2026-11-01T17:00", "--until=2026-11-01T19:00"]);
     let dots = picture.chars().filter(|c| ('\u{2801}'..='\u{28ff}').contains(c)).count();
     assert_eq!(dots, 2, "{picture}");
     assert!(
@@ -274,11 +274,11 @@ fn one_reading_is_one_dot() {
 
 #[test]
 fn a_name_cannot_control_the_terminal() {
-    let bench = in_berlin();
-    bench.keep([(EVENING, "k\u{1b}[2Jü", 20_000, 50_000)]);
+    let machine = in_berlin();
+    machine.keep([(EVENING, "k\u{1b}[2Jü", 20_000, 50_000)]);
     let words = ["chart", "--since=2026-11-01T17:00", "--until=2026-11-01T19:00"];
-    assert!(chart(&bench, &words).starts_with("k\u{fffd}[2Jü, 2026"));
-    assert!(chart(&bench, &with(&words, &["--ascii"])).starts_with("k?[2J?, 2026"));
+    assert!(chart(&machine, &words).starts_with("k\u{fffd}[2Jü, 2026"));
+    assert!(chart(&machine, &with(&words, &["--ascii"])).starts_with("k?[2J?, 2026"));
 }
 
 // ---- SVG
@@ -331,91 +331,93 @@ fn a_picture_has_title_axes_units_gaps_both_quantities_and_their_extremes() {
 
 #[test]
 fn what_a_sensor_is_called_stays_text() {
-    let bench = in_berlin();
-    bench.keep([(EVENING, "<b>\"Küche\" & \u{1b}</b>", 20_000, 50_000)]);
-    let elements =
-        parsed(&chart(&bench, &["chart", "--since=2026-11-01T17:00", "--until=2026-11-01T19:00", "--svg=-"]));
+    let machine = in_berlin();
+    machine.keep([(EVENING, "<b>\"Küche\" & \u{1b}</b>", 20_000, 50_000)]);
+    let elements = parsed(&chart(
+        &machine,
+        &["chart", "--since=2026-11-01T17:00", "--until=2026-11-01T19:00", "--svg=-"],
+    ));
     assert!(texts(&elements, "text")[0].starts_with("<b>\"Küche\" & \u{fffd}</b>, 2026-11-01 17:00 to"));
     assert_eq!(elements.iter().filter(|element| element.0 == "b").count(), 0);
 }
 
 #[test]
 fn a_file_is_replaced_as_a_whole_and_keeps_its_mode_and_its_links() {
-    let bench = night();
-    let picture = chart(&bench, &with(&NIGHT, &["--svg", "-"]));
-    fs::create_dir(bench.path("www")).unwrap();
-    let file = bench.path("www/night.svg");
-    assert_eq!(chart(&bench, &with(&NIGHT, &["--svg", "www/night.svg"])), "");
+    let machine = night();
+    let picture = chart(&machine, &with(&NIGHT, &["--svg", "-"]));
+    fs::create_dir(machine.path("www")).unwrap();
+    let file = machine.path("www/night.svg");
+    assert_eq!(chart(&machine, &with(&NIGHT, &["--svg", "www/night.svg"])), "");
     assert_eq!(fs::read_to_string(&file).unwrap(), picture);
 
-    let only_file = || fs::read_dir(bench.path("www")).unwrap().count() == 1;
+    let only_file = || fs::read_dir(machine.path("www")).unwrap().count() == 1;
     fs::write(&file, "old").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
     let before = fs::metadata(&file).unwrap().ino();
     let words = with(&NIGHT, &["--svg", "www/night.svg"]);
     // It cannot be put in place: the old one stays.
-    let failed = bench.run_traced(&["-e", "trace=rename", "-e", "inject=rename:error=EIO"], &words);
+    let failed = machine.run_traced(&["-e", "trace=rename", "-e", "inject=rename:error=EIO"], &words);
     failed.fails(74, &["www/night.svg: EIO: I/O error"]);
     assert!(fs::read_to_string(&file).unwrap() == "old" && only_file());
-    symlink("www/night.svg", bench.path("link.svg")).unwrap();
-    assert_eq!(chart(&bench, &with(&NIGHT, &["--svg", "link.svg"])), "");
+    symlink("www/night.svg", machine.path("link.svg")).unwrap();
+    assert_eq!(chart(&machine, &with(&NIGHT, &["--svg", "link.svg"])), "");
     assert_eq!(fs::read_to_string(&file).unwrap(), picture);
-    assert!(bench.path("link.svg").is_symlink() && only_file());
+    assert!(machine.path("link.svg").is_symlink() && only_file());
     let after = fs::metadata(&file).unwrap();
     assert!(after.ino() != before && after.mode() & 0o777 == 0o640);
 }
 
 #[test]
 fn what_is_no_file_is_written_to_and_stays_what_it_is() {
-    let bench = night();
-    let picture = chart(&bench, &with(&NIGHT, &["--svg", "-"]));
-    assert_eq!(chart(&bench, &with(&NIGHT, &["--svg", "/dev/stdout"])), picture);
-    fifo(&bench.path("pipe"));
-    let reader = bench.bare(&["cat", "pipe"]).spawn().unwrap();
-    chart(&bench, &with(&NIGHT, &["--svg", "pipe"]));
+    let machine = night();
+    let picture = chart(&machine, &with(&NIGHT, &["--svg", "-"]));
+    assert_eq!(chart(&machine, &with(&NIGHT, &["--svg", "/dev/stdout"])), picture);
+    fifo(&machine.path("pipe"));
+    let reader = machine.bare(&["cat", "pipe"]).spawn().unwrap();
+    chart(&machine, &with(&NIGHT, &["--svg", "pipe"]));
     assert_eq!(String::from_utf8(reader.wait_with_output().unwrap().stdout).unwrap(), picture);
-    bench
+    machine
         .run(&with(&NIGHT, &["--svg", "/dev/full"]))
         .fails(74, &["/dev/full: ENOSPC: No space left on device"]);
-    bench.run(&with(&NIGHT, &["--svg", "no/such/folder.svg"])).fails(74, &["no/such/folder.svg: ENOENT"]);
-    bench.run(&with(&NIGHT, &["--svg", "bin"])).fails(74, &["bin: EISDIR"]);
-    bench.run(&with(&NIGHT, &["--svg", ""])).fails(74, &["ENOENT"]);
+    machine.run(&with(&NIGHT, &["--svg", "no/such/folder.svg"])).fails(74, &["no/such/folder.svg: ENOENT"]);
+    machine.run(&with(&NIGHT, &["--svg", "bin"])).fails(74, &["bin: EISDIR"]);
+    machine.run(&with(&NIGHT, &["--svg", ""])).fails(74, &["ENOENT"]);
 }
 
 // ---- what cannot be drawn
 
 #[test]
 fn several_sensors_are_not_one_line() {
-    let bench = in_berlin();
-    bench.keep((0..60).map(|minute| {
+    let machine = in_berlin();
+    machine.keep((0..60).map(|minute| {
         let (sensor, temperature) = if minute % 2 == 0 { ("kitchen", 20_000) } else { ("attic", 5_000) };
         (EVENING + minute * MINUTE, sensor, temperature, 50_000)
     }));
     let hour = ["chart", "--since=2026-11-01T18:00", "--until=2026-11-01T19:00"];
-    bench.run(&hour).fails(
+    machine.run(&hour).fails(
         66,
         &["these are readings of several sensors, and a chart is of one: choose with --device kitchen or --device attic"],
     );
-    let picture = chart(&bench, &with(&hour, &["--device", "attic"]));
+    let picture = chart(&machine, &with(&hour, &["--device", "attic"]));
     assert!(picture.starts_with("attic, ") && picture.contains("mean 5.0"), "{picture}");
     // Where there is one, nobody has to choose.
     assert!(
-        chart(&bench, &["chart", "--since=2026-11-01T18:00", "--until=2026-11-01T18:01"])
+        chart(&machine, &["chart", "--since=2026-11-01T18:00", "--until=2026-11-01T18:01"])
             .starts_with("kitchen, ")
     );
 }
 
 #[test]
 fn what_is_not_there_is_one_line_that_says_what_is() {
-    let bench = night();
+    let machine = night();
     let there = "the store has 132 readings of kitchen, the first of 2026-11-01 18:00:00, the last of 2026-11-02 17:50:00";
-    bench
+    machine
         .run(&["chart", "--since", "2026-11-03", "--until", "2026-11-04"])
         .fails(66, &["there is no reading since 2026-11-03 00:00:00 until 2026-11-04 00:00:00; ", there]);
-    let outcome = bench.run(&with(&NIGHT, &["--device", "attic", "--svg", "attic.svg"]));
+    let outcome = machine.run(&with(&NIGHT, &["--device", "attic", "--svg", "attic.svg"]));
     outcome.fails(66, &["there is no reading of attic since ", there]);
-    assert!(!bench.path("attic.svg").exists());
-    Bench::with_sensor()
+    assert!(!machine.path("attic.svg").exists());
+    Machine::with_sensor()
         .run(&["chart"])
         .fails(74, &["cannot read the store", "no run has kept anything yet"]);
 }
@@ -437,23 +439,23 @@ fn a_wrong_time_is_one_line_that_says_what_would_be_right() {
 
 #[test]
 fn standard_output_may_be_closed_but_not_full() {
-    let bench = night();
+    let machine = night();
     for words in [NIGHT.to_vec(), with(&NIGHT, &["--svg", "-"])] {
         let (ours, theirs) = UnixStream::pair().unwrap();
         drop(ours);
-        good(bench.outcome(bench.command(&words).stdout(OwnedFd::from(theirs))));
+        good(machine.outcome(machine.command(&words).stdout(OwnedFd::from(theirs))));
         let full = File::options().write(true).open("/dev/full").unwrap();
-        bench.outcome(bench.command(&words).stdout(full)).fails(74, &["standard output: ENOSPC"]);
+        machine.outcome(machine.command(&words).stdout(full)).fails(74, &["standard output: ENOSPC"]);
     }
     // It needs nothing that a delivery needs.
-    let help = good(bench.outcome(&mut bench.bare(&[PROGRAM, "chart", "--help"])));
+    let help = good(machine.outcome(&mut machine.bare(&[PROGRAM, "chart", "--help"])));
     assert!(help.starts_with("Usage: iio-focus chart "), "{help}");
 }
 
 /// However far the times are from today.
 #[test]
 fn every_period_can_be_drawn() {
-    let bench = night();
+    let machine = night();
     for (since, until) in [
         ("0001-01-01", "9999-12-30"),
         ("290000000years", "2027-01-01"),
@@ -464,7 +466,7 @@ fn every_period_can_be_drawn() {
     ] {
         for more in [["--ascii"].as_slice(), &[], &["--svg", "-"]] {
             let (since, until) = (format!("--since={since}"), format!("--until={until}"));
-            let picture = chart(&bench, &with(&["chart", &since, &until], more));
+            let picture = chart(&machine, &with(&["chart", &since, &until], more));
             assert!(picture.contains("kitchen, "), "{picture}");
         }
     }

@@ -6,23 +6,23 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 
-use crate::common::{Bench, LICENSE, Outcome, PROGRAM, replace_by_link};
+use crate::machine::{LICENSE, Machine, Outcome, PROGRAM, replace_by_link};
 
 const JSON: &str = "{\"temperature\":20.6,\"humidity\":24.4}\n";
 
 fn run(words: &[&str]) -> Outcome {
-    let bench = Bench::with_sensor();
+    let machine = Machine::with_sensor();
     let mut all = vec![PROGRAM];
     all.extend(words);
-    bench.outcome(&mut bench.bare(&all))
+    machine.outcome(&mut machine.bare(&all))
 }
 
 // ---- standard output
 
 #[test]
 fn a_dry_run_prints_the_json_and_delivers_nothing() {
-    let mut bench = Bench::with_sensor();
-    let outcome = bench.run(&["--dry-run"]);
+    let mut machine = Machine::with_sensor();
+    let outcome = machine.run(&["--dry-run"]);
     assert_eq!((outcome.status, outcome.stdout.as_str()), (0, JSON));
     assert_eq!(
         outcome.stderr,
@@ -31,37 +31,37 @@ fn a_dry_run_prints_the_json_and_delivers_nothing() {
     assert!(outcome.records.is_empty(), "{outcome:#?}");
     // It needs no focus, nor what focus needs.
     for key in ["license", "pcode", "server-host", "program"] {
-        bench.unset(&format!("focus.{key}"));
+        machine.unset(&format!("focus.{key}"));
     }
-    assert_eq!(bench.run(&["--dry-run", "--verbose"]).stdout, JSON);
+    assert_eq!(machine.run(&["--dry-run", "--verbose"]).stdout, JSON);
 }
 
 #[test]
 fn a_delivery_prints_nothing() {
-    let outcome = Bench::with_sensor().run(&["--verbose"]);
+    let outcome = Machine::with_sensor().run(&["--verbose"]);
     assert_eq!((outcome.status, outcome.stdout.as_str()), (0, ""));
 }
 
 #[test]
 fn a_failed_dry_run_prints_nothing() {
-    let bench = Bench::with_sensor();
-    replace_by_link(&bench.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "/proc/self/mem");
-    let outcome = bench.run(&["--dry-run", "--attempts", "1"]);
+    let machine = Machine::with_sensor();
+    replace_by_link(&machine.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "/proc/self/mem");
+    let outcome = machine.run(&["--dry-run", "--attempts", "1"]);
     assert_eq!((outcome.status, outcome.stdout.as_str()), (74, ""));
 }
 
 #[test]
 fn a_reader_that_left_is_none_of_our_business() {
-    let bench = Bench::with_sensor();
-    let sysfs = bench.path("sys").display().to_string();
+    let machine = Machine::with_sensor();
+    let sysfs = machine.path("sys").display().to_string();
     for mut command in [
-        bench.command(&["--dry-run"]),
-        bench.bare(&[PROGRAM, "--help"]),
-        bench.bare(&[PROGRAM, "list", "--json", "--sysfs", &sysfs]),
+        machine.command(&["--dry-run"]),
+        machine.bare(&[PROGRAM, "--help"]),
+        machine.bare(&[PROGRAM, "list", "--json", "--sysfs", &sysfs]),
     ] {
         let (ours, theirs) = UnixStream::pair().unwrap();
         drop(ours);
-        let outcome = bench.outcome(command.stdout(OwnedFd::from(theirs)));
+        let outcome = machine.outcome(command.stdout(OwnedFd::from(theirs)));
         assert_eq!(outcome.status, 0, "{command:?}: {outcome:#?}");
         assert!(!outcome.stderr.contains("error"), "{outcome:#?}");
     }
@@ -69,16 +69,16 @@ fn a_reader_that_left_is_none_of_our_business() {
 
 #[test]
 fn a_full_disk_is_an_error_and_no_panic() {
-    let bench = Bench::with_sensor();
-    let sysfs = bench.path("sys").display().to_string();
+    let machine = Machine::with_sensor();
+    let sysfs = machine.path("sys").display().to_string();
     for mut command in [
-        bench.command(&["--dry-run"]),
-        bench.bare(&[PROGRAM, "--help"]),
-        bench.bare(&[PROGRAM, "--version"]),
-        bench.bare(&[PROGRAM, "list", "--sysfs", &sysfs]),
+        machine.command(&["--dry-run"]),
+        machine.bare(&[PROGRAM, "--help"]),
+        machine.bare(&[PROGRAM, "--version"]),
+        machine.bare(&[PROGRAM, "list", "--sysfs", &sysfs]),
     ] {
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let outcome = bench.outcome(command.stdout(full));
+        let outcome = machine.outcome(command.stdout(full));
         outcome.fails(74, &["standard output: ENOSPC: No space left on device"]);
     }
 }
@@ -98,9 +98,9 @@ fn version_and_help_go_to_standard_output() {
 
 #[test]
 fn help_names_every_option_its_default_every_variable_and_every_status() {
-    let mut bench = Bench::with_sensor();
-    bench.env("WHATAP_LICENSE", LICENSE);
-    let help = bench.outcome(&mut bench.bare(&[PROGRAM, "--help"])).stdout;
+    let mut machine = Machine::with_sensor();
+    machine.env("WHATAP_LICENSE", LICENSE);
+    let help = machine.outcome(&mut machine.bare(&[PROGRAM, "--help"])).stdout;
     for option in [
         "--config",
         "--device",
@@ -164,14 +164,14 @@ fn a_wrong_command_line_says_what_is_wrong_and_where_to_look() {
     ] {
         run(words).fails(64, &[what, "iio-focus --help"]);
     }
-    let bench = Bench::with_sensor();
+    let machine = Machine::with_sensor();
     let words = [OsStr::new(PROGRAM), OsStr::new("--device"), OsStr::from_bytes(b"k\xfcche")];
-    bench.outcome(&mut bench.bare(&words)).fails(64, &["k\u{fffd}che is not UTF-8"]);
+    machine.outcome(&mut machine.bare(&words)).fails(64, &["k\u{fffd}che is not UTF-8"]);
 }
 
 #[test]
 fn a_wrong_value_names_the_option_and_what_would_be_right() {
-    let bench = Bench::with_sensor();
+    let machine = Machine::with_sensor();
     for (option, values, right) in [
         (
             "--attempts",
@@ -182,8 +182,8 @@ fn a_wrong_value_names_the_option_and_what_would_be_right() {
         ("--deadline", &["5", "", "0s", "9ms", "61m"], "a duration in quotes, from 10ms to 1h"),
     ] {
         for value in values {
-            bench.run(&[option, value]).fails(64, &[&format!("{option}: must be {right}")]);
-            bench.run(&[&format!("{option}={value}")]).fails(64, &[&format!("{option}: must be {right}")]);
+            machine.run(&[option, value]).fails(64, &[&format!("{option}: must be {right}")]);
+            machine.run(&[&format!("{option}={value}")]).fails(64, &[&format!("{option}: must be {right}")]);
         }
     }
     for value in ["", "stdout", "Syslog", "/dev/log"] {
@@ -193,21 +193,21 @@ fn a_wrong_value_names_the_option_and_what_would_be_right() {
 
 #[test]
 fn an_option_takes_its_value_after_a_space_or_an_equals_sign() {
-    let bench = Bench::new();
-    bench.device(0, &[("label", "a=b"), ("in_temp_input", "1000"), ("in_humidityrelative_input", "2000")]);
+    let machine = Machine::new();
+    machine.device(0, &[("label", "a=b"), ("in_temp_input", "1000"), ("in_humidityrelative_input", "2000")]);
     for words in [["--device", "a=b"].as_slice(), &["--device=a=b"]] {
         let mut all = vec!["--dry-run"];
         all.extend(words);
-        assert_eq!(bench.run(&all).stdout, "{\"temperature\":1.0,\"humidity\":2.0}\n");
+        assert_eq!(machine.run(&all).stdout, "{\"temperature\":1.0,\"humidity\":2.0}\n");
     }
-    bench.run(&["--attempts=5", "--device=a"]).fails(66, &["\"a\""]);
+    machine.run(&["--attempts=5", "--device=a"]).fails(66, &["\"a\""]);
 }
 
 #[test]
 fn list_does_not_pass_over_an_option_that_stands_before_it() {
-    let bench = Bench::with_sensor();
-    let sysfs = bench.path("sys").display().to_string();
-    let outcome = bench.outcome(&mut bench.bare(&[PROGRAM, "--sysfs", &sysfs, "list"]));
+    let machine = Machine::with_sensor();
+    let sysfs = machine.path("sys").display().to_string();
+    let outcome = machine.outcome(&mut machine.bare(&[PROGRAM, "--sysfs", &sysfs, "list"]));
     assert_eq!(outcome.stdout, "iio:device0\thtu21\t-\n", "{outcome:#?}");
 }
 
@@ -217,27 +217,27 @@ fn list_does_not_pass_over_an_option_that_stands_before_it() {
 /// the signals.
 #[test]
 fn each_status_has_its_cause() {
-    let mut bench = Bench::with_sensor();
-    assert_eq!(bench.run(&[]).status, 0);
-    assert_eq!(bench.run(&["--dry-run"]).status, 0);
-    assert_eq!(bench.run(&["--attempts", "0"]).status, 64);
-    assert_eq!(bench.run(&["--device", "none"]).status, 66);
-    bench.set("focus.program", "\"/no/such/focus\"");
-    assert_eq!(bench.run(&[]).status, 69);
-    replace_by_link(&bench.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "/proc/self/mem");
-    assert_eq!(bench.run(&[]).status, 74);
-    bench.set("sensor.attempts", "0");
-    assert_eq!(bench.run(&[]).status, 78);
+    let mut machine = Machine::with_sensor();
+    assert_eq!(machine.run(&[]).status, 0);
+    assert_eq!(machine.run(&["--dry-run"]).status, 0);
+    assert_eq!(machine.run(&["--attempts", "0"]).status, 64);
+    assert_eq!(machine.run(&["--device", "none"]).status, 66);
+    machine.set("focus.program", "\"/no/such/focus\"");
+    assert_eq!(machine.run(&[]).status, 69);
+    replace_by_link(&machine.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "/proc/self/mem");
+    assert_eq!(machine.run(&[]).status, 74);
+    machine.set("sensor.attempts", "0");
+    assert_eq!(machine.run(&[]).status, 78);
 }
 
 /// The standard library panics when a folder that it has listed cannot be closed: the one panic that can be brought
 /// about in the real program.
 #[test]
 fn a_panic_is_status_70_and_one_line_that_asks_for_a_report() {
-    let bench = Bench::with_fault("close-input");
+    let machine = Machine::with_fault("close-input");
     for arguments in [[].as_slice(), &["--verbose"]] {
-        let devices = bench.path("sys/bus/iio/devices").display().to_string();
-        let outcome = bench.run_traced(&["-P", &devices, "-e", "inject=close:error=EBADF"], arguments);
+        let devices = machine.path("sys/bus/iio/devices").display().to_string();
+        let outcome = machine.run_traced(&["-P", &devices, "-e", "inject=close:error=EBADF"], arguments);
         let version = env!("CARGO_PKG_VERSION");
         outcome.fails(70, &[&format!("a bug in iio-focus {version}, please report: "), "panicked at "]);
         assert_eq!(outcome.stdout, "");

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use crate::common::{Bench, DHT11, LICENSE, Outcome, PROGRAM, replace_by_link};
+use crate::machine::{DHT11, LICENSE, Machine, Outcome, PROGRAM, replace_by_link};
 use iio_focus::cli::Args;
 use iio_focus::config::Config;
 use iio_focus::error::Exit;
@@ -14,18 +14,18 @@ use proptest::prelude::*;
 
 /// Runs with this text as the configuration.
 fn run_text(text: impl AsRef<[u8]>, arguments: &[&str]) -> (PathBuf, Outcome) {
-    let bench = Bench::with_sensor();
-    let file = bench.private_file("my.toml", text);
-    let outcome = bench.outcome(&mut with_file(&bench, file.to_str().unwrap(), arguments));
+    let machine = Machine::with_sensor();
+    let file = machine.private_file("my.toml", text);
+    let outcome = machine.outcome(&mut with_file(&machine, file.to_str().unwrap(), arguments));
     (file, outcome)
 }
 
 /// The command with this configuration file instead of the usual one.
-fn with_file(bench: &Bench, file: &str, arguments: &[&str]) -> std::process::Command {
-    let sysfs = bench.path("sys").display().to_string();
+fn with_file(machine: &Machine, file: &str, arguments: &[&str]) -> std::process::Command {
+    let sysfs = machine.path("sys").display().to_string();
     let mut words = vec![PROGRAM, "--config", file, "--sysfs", &sysfs, "--log", "stderr"];
     words.extend(arguments);
-    bench.bare(&words)
+    machine.bare(&words)
 }
 
 /// What follows this option in focus's arguments.
@@ -218,11 +218,11 @@ const KEYS: [Key; 27] = [
 
 #[test]
 fn every_key_takes_what_is_right_for_it() {
-    let bench = Bench::with_sensor();
+    let machine = Machine::with_sensor();
     for Key { name, right, .. } in &KEYS {
         for value in *right {
-            let file = bench.private_file("my.toml", format!("{name} = {value}\n"));
-            let outcome = bench.outcome(&mut with_file(&bench, file.to_str().unwrap(), &["--dry-run"]));
+            let file = machine.private_file("my.toml", format!("{name} = {value}\n"));
+            let outcome = machine.outcome(&mut with_file(&machine, file.to_str().unwrap(), &["--dry-run"]));
             assert_eq!(outcome.status, 0, "{name} = {value}: {outcome:#?}");
         }
     }
@@ -233,13 +233,13 @@ fn every_key_takes_what_is_right_for_it() {
 
 #[test]
 fn every_key_says_where_it_is_wrong_and_what_would_be_right() {
-    let bench = Bench::with_sensor();
+    let machine = Machine::with_sensor();
     for Key { name, wrong, must_be, .. } in &KEYS {
         let (section, key) = name.split_once('.').unwrap();
         for value in NEVER.iter().chain(*wrong) {
             let text = format!("# Ort: Küche\n\n[{section}]\n{key} = {value}\r\n\n");
-            let file = bench.private_file("my.toml", &text);
-            let outcome = bench.outcome(&mut with_file(&bench, file.to_str().unwrap(), &[]));
+            let file = machine.private_file("my.toml", &text);
+            let outcome = machine.outcome(&mut with_file(&machine, file.to_str().unwrap(), &[]));
             assert_eq!(outcome.error(78), format!("{}:4: {name}: {must_be}", file.display()), "{text}");
             assert_eq!(outcome.stderr.lines().count(), 1, "{outcome:#?}");
         }
@@ -313,18 +313,18 @@ fn what_is_no_toml_is_an_error_with_its_line() {
 
 #[test]
 fn a_named_file_must_be_there_and_be_one() {
-    let mut bench = Bench::with_sensor();
+    let mut machine = Machine::with_sensor();
     for (file, what) in [
         ("/no/such.toml", "cannot read /no/such.toml: ENOENT: No such file or directory"),
         ("/etc", "cannot read /etc: EISDIR: Is a directory"),
         ("/dev/zero", "/dev/zero: is larger than 1 MiB"),
         ("", "cannot read : ENOENT"),
     ] {
-        bench.outcome(&mut with_file(&bench, file, &["--dry-run"])).fails(78, &[what]);
+        machine.outcome(&mut with_file(&machine, file, &["--dry-run"])).fails(78, &[what]);
     }
     let bare = [PROGRAM, "--log", "stderr", "--dry-run"];
-    bench.env("IIO_FOCUS_CONFIG", "/no/such.toml");
-    bench.outcome(&mut bench.bare(&bare)).fails(78, &["cannot read /no/such.toml: ENOENT"]);
+    machine.env("IIO_FOCUS_CONFIG", "/no/such.toml");
+    machine.outcome(&mut machine.bare(&bare)).fails(78, &["cannot read /no/such.toml: ENOENT"]);
 }
 
 #[test]
@@ -337,18 +337,18 @@ fn a_file_of_1_mib_is_read_and_a_larger_one_is_not() {
 
 #[test]
 fn the_default_file_is_read_where_it_is_and_may_be_absent() {
-    let bench = Bench::with_sensor();
-    let etc = bench.path("etc");
+    let machine = Machine::with_sensor();
+    let etc = machine.path("etc");
     fs::create_dir(&etc).unwrap();
-    let sysfs = bench.path("sys").display().to_string();
-    let mut words = Bench::namespace(&[(&etc, "/etc")]);
+    let sysfs = machine.path("sys").display().to_string();
+    let mut words = Machine::namespace(&[(&etc, "/etc")]);
     words.extend([PROGRAM, "--sysfs", &sysfs, "--log", "stderr"].map(str::to_owned));
-    bench.outcome(&mut bench.bare(&words)).fails(78, &["/etc/iio-focus.toml", "license", "--dry-run"]);
+    machine.outcome(&mut machine.bare(&words)).fails(78, &["/etc/iio-focus.toml", "license", "--dry-run"]);
     let mut dry = words.clone();
     dry.push("--dry-run".to_owned());
-    assert_eq!(bench.outcome(&mut bench.bare(&dry)).status, 0);
-    bench.private_file("etc/iio-focus.toml", bench.config_text());
-    bench.outcome(&mut bench.bare(&words)).delivered();
+    assert_eq!(machine.outcome(&mut machine.bare(&dry)).status, 0);
+    machine.private_file("etc/iio-focus.toml", machine.config_text());
+    machine.outcome(&mut machine.bare(&words)).delivered();
 }
 
 #[test]
@@ -358,13 +358,13 @@ fn what_delivery_cannot_do_without_is_asked_for_by_name() {
         ("focus.pcode", "pcode (or WHATAP_PCODE)", "WHATAP_PCODE"),
         ("focus.server-host", "server-host (or WHATAP_HOST)", "WHATAP_HOST"),
     ] {
-        let mut bench = Bench::with_sensor();
-        bench.unset(missing);
+        let mut machine = Machine::with_sensor();
+        machine.unset(missing);
         let lacks = format!(" lacks {name};");
-        bench.run(&[]).fails(78, &[&lacks, "--dry-run"]);
-        bench.env(variable, "");
-        bench.run(&[]).fails(78, &[&lacks]);
-        assert_eq!(bench.run(&["--dry-run"]).status, 0, "a dry run needs no {missing}");
+        machine.run(&[]).fails(78, &[&lacks, "--dry-run"]);
+        machine.env(variable, "");
+        machine.run(&[]).fails(78, &[&lacks]);
+        assert_eq!(machine.run(&["--dry-run"]).status, 0, "a dry run needs no {missing}");
     }
     let (_, outcome) = run_text("", &[]);
     outcome.fails(
@@ -375,75 +375,75 @@ fn what_delivery_cannot_do_without_is_asked_for_by_name() {
 
 #[test]
 fn defaults_are_the_documented_ones() {
-    let mut bench = Bench::with_fault("silent");
-    bench.set("focus.confirm", "\"exit-status\"");
-    bench.unset("focus.server-port");
-    let outcome = bench.run(&[]);
+    let mut machine = Machine::with_fault("silent");
+    machine.set("focus.confirm", "\"exit-status\"");
+    machine.unset("focus.server-port");
+    let outcome = machine.run(&[]);
     outcome.delivered();
     assert_eq!(argument(&outcome, "-server.port"), "6600");
     assert_eq!(argument(&outcome, "-category"), "sensor");
 
-    let mut bench = Bench::with_sensor();
-    replace_by_link(&bench.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "/proc/self/mem");
-    bench.run(&[]).fails(74, &["in 10 tries: EIO 10 times"]);
-    bench.unset("sensor.retry-delay");
+    let mut machine = Machine::with_sensor();
+    replace_by_link(&machine.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "/proc/self/mem");
+    machine.run(&[]).fails(74, &["in 10 tries: EIO 10 times"]);
+    machine.unset("sensor.retry-delay");
     // 2.1 s of pause and 1.2 s for the try fit into half of 6.5 s no more.
-    bench.run(&["--deadline", "6500ms"]).fails(74, &["in 1 try before the deadline"]);
+    machine.run(&["--deadline", "6500ms"]).fails(74, &["in 1 try before the deadline"]);
 
-    let mut bench = Bench::with_sensor();
-    bench.unset("focus.program");
-    bench.run(&[]).fails(69, &["cannot start focus: there is no program focus in PATH"]);
+    let mut machine = Machine::with_sensor();
+    machine.unset("focus.program");
+    machine.run(&[]).fails(69, &["cannot start focus: there is no program focus in PATH"]);
 }
 
 // ---- who goes before whom
 
 #[test]
 fn the_command_line_goes_before_the_file() {
-    let mut bench = Bench::with_sensor();
-    bench.device(1, &[("name", "other"), ("in_temp_input", "1000"), ("in_humidityrelative_input", "2000")]);
-    bench.set("sensor.device", "\"other\"");
-    assert_eq!(bench.run(&["--dry-run"]).stdout, "{\"temperature\":1.0,\"humidity\":2.0}\n");
-    let outcome = bench.run(&["--dry-run", "--device", "htu21"]);
+    let mut machine = Machine::with_sensor();
+    machine.device(1, &[("name", "other"), ("in_temp_input", "1000"), ("in_humidityrelative_input", "2000")]);
+    machine.set("sensor.device", "\"other\"");
+    assert_eq!(machine.run(&["--dry-run"]).stdout, "{\"temperature\":1.0,\"humidity\":2.0}\n");
+    let outcome = machine.run(&["--dry-run", "--device", "htu21"]);
     assert_eq!(outcome.stdout, "{\"temperature\":20.6,\"humidity\":24.4}\n");
 
-    let mut bench = Bench::with_sensor();
-    replace_by_link(&bench.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "/proc/self/mem");
-    bench.set("sensor.attempts", "3");
-    bench.run(&[]).fails(74, &["in 3 tries"]);
-    bench.run(&["--attempts", "5"]).fails(74, &["in 5 tries"]);
+    let mut machine = Machine::with_sensor();
+    replace_by_link(&machine.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "/proc/self/mem");
+    machine.set("sensor.attempts", "3");
+    machine.run(&[]).fails(74, &["in 3 tries"]);
+    machine.run(&["--attempts", "5"]).fails(74, &["in 5 tries"]);
 
-    let mut bench = Bench::new();
-    bench.device(0, &DHT11);
-    bench.set("sensor.attempts", "1");
-    bench.set("sensor.retry-delay", "\"1s\"");
-    assert_eq!(bench.run(&[]).status, 78);
-    assert_ne!(bench.run(&["--retry-delay", "3s"]).status, 78);
-    bench.set("sensor.retry-delay", "\"3s\"");
-    assert_ne!(bench.run(&[]).status, 78);
-    assert_eq!(bench.run(&["--retry-delay", "1s"]).status, 78);
+    let mut machine = Machine::new();
+    machine.device(0, &DHT11);
+    machine.set("sensor.attempts", "1");
+    machine.set("sensor.retry-delay", "\"1s\"");
+    assert_eq!(machine.run(&[]).status, 78);
+    assert_ne!(machine.run(&["--retry-delay", "3s"]).status, 78);
+    machine.set("sensor.retry-delay", "\"3s\"");
+    assert_ne!(machine.run(&[]).status, 78);
+    assert_eq!(machine.run(&["--retry-delay", "1s"]).status, 78);
 }
 
 #[test]
 fn the_named_file_goes_before_the_one_in_the_environment() {
-    let mut bench = Bench::with_sensor();
-    let other = bench.private_file("other.toml", "[sensor]\ntemperature-offset = 1.0\n");
-    bench.env("IIO_FOCUS_CONFIG", other.to_str().unwrap());
-    let sysfs = bench.path("sys").display().to_string();
+    let mut machine = Machine::with_sensor();
+    let other = machine.private_file("other.toml", "[sensor]\ntemperature-offset = 1.0\n");
+    machine.env("IIO_FOCUS_CONFIG", other.to_str().unwrap());
+    let sysfs = machine.path("sys").display().to_string();
     let bare = [PROGRAM, "--sysfs", &sysfs, "--log", "stderr", "--dry-run"];
-    let outcome = bench.outcome(&mut bench.bare(&bare));
+    let outcome = machine.outcome(&mut machine.bare(&bare));
     assert_eq!(outcome.stdout, "{\"temperature\":21.6,\"humidity\":24.4}\n", "{outcome:#?}");
-    assert_eq!(bench.run(&["--dry-run"]).stdout, "{\"temperature\":20.6,\"humidity\":24.4}\n");
+    assert_eq!(machine.run(&["--dry-run"]).stdout, "{\"temperature\":20.6,\"humidity\":24.4}\n");
 }
 
 #[test]
 fn the_environment_goes_before_the_file() {
-    let mut bench = Bench::with_fault("silent");
-    bench.set("focus.confirm", "\"exit-status\"");
-    bench.env("WHATAP_LICENSE", "y1111-env-1111");
-    bench.env("WHATAP_PCODE", "8001");
-    bench.env("WHATAP_SERVER_HOST", "host-two");
-    bench.env("WHATAP_SERVER_PORT", "6602");
-    let outcome = bench.run(&[]);
+    let mut machine = Machine::with_fault("silent");
+    machine.set("focus.confirm", "\"exit-status\"");
+    machine.env("WHATAP_LICENSE", "y1111-env-1111");
+    machine.env("WHATAP_PCODE", "8001");
+    machine.env("WHATAP_SERVER_HOST", "host-two");
+    machine.env("WHATAP_SERVER_PORT", "6602");
+    let outcome = machine.run(&[]);
     outcome.delivered();
     for (option, value) in [
         ("-license", "y1111-env-1111"),
@@ -453,18 +453,18 @@ fn the_environment_goes_before_the_file() {
     ] {
         assert_eq!(argument(&outcome, option), value);
     }
-    bench.env("WHATAP_HOST", "host-one");
-    fs::remove_file(bench.path("record")).unwrap();
-    assert_eq!(argument(&bench.run(&[]), "-server.host"), "host-one");
+    machine.env("WHATAP_HOST", "host-one");
+    fs::remove_file(machine.path("record")).unwrap();
+    assert_eq!(argument(&machine.run(&[]), "-server.host"), "host-one");
 }
 
 #[test]
 fn an_empty_variable_is_as_good_as_none() {
-    let mut bench = Bench::with_sensor();
+    let mut machine = Machine::with_sensor();
     for name in ["LICENSE", "PCODE", "HOST", "SERVER_HOST", "SERVER_PORT"] {
-        bench.env(&format!("WHATAP_{name}"), "");
+        machine.env(&format!("WHATAP_{name}"), "");
     }
-    let outcome = bench.run(&[]);
+    let outcome = machine.run(&[]);
     outcome.delivered();
     assert_eq!(argument(&outcome, "-license"), LICENSE);
     assert_eq!(argument(&outcome, "-pcode"), "7000");
@@ -484,94 +484,94 @@ fn a_wrong_variable_is_named_with_what_would_be_right() {
         ("WHATAP_LICENSE", "x0000-test-0042 x", "a licence in quotes"),
         ("WHATAP_LICENSE", "x0000-test-0042\n", "a licence in quotes"),
     ] {
-        let mut bench = Bench::with_sensor();
-        bench.env(name, value);
-        bench.run(&[]).fails(78, &[&format!("environment variable {name}: must be "), what]);
+        let mut machine = Machine::with_sensor();
+        machine.env(name, value);
+        machine.run(&[]).fails(78, &[&format!("environment variable {name}: must be "), what]);
     }
-    let bench = Bench::with_sensor();
-    let mut command = bench.command(&[]);
+    let machine = Machine::with_sensor();
+    let mut command = machine.command(&[]);
     command.env("WHATAP_LICENSE", OsStr::from_bytes(b"x0000-test-0042\xff"));
-    bench.outcome(&mut command).fails(78, &["environment variable WHATAP_LICENSE: must be "]);
+    machine.outcome(&mut command).fails(78, &["environment variable WHATAP_LICENSE: must be "]);
 }
 
 // ---- the licence
 
 #[test]
 fn the_licence_comes_from_the_environment_the_credential_or_a_file_in_this_order() {
-    let mut bench = Bench::with_fault("silent");
-    bench.set("focus.confirm", "\"exit-status\"");
-    let license = |bench: &Bench| {
-        let _ = fs::remove_file(bench.path("record"));
-        let outcome = bench.run(&[]);
+    let mut machine = Machine::with_fault("silent");
+    machine.set("focus.confirm", "\"exit-status\"");
+    let license = |machine: &Machine| {
+        let _ = fs::remove_file(machine.path("record"));
+        let outcome = machine.run(&[]);
         outcome.delivered();
         assert_eq!(outcome.stderr.lines().count(), 1, "no warning: {outcome:#?}");
         argument(&outcome, "-license")
     };
-    assert_eq!(license(&bench), LICENSE);
+    assert_eq!(license(&machine), LICENSE);
 
-    bench.unset("focus.license");
-    let file = bench.private_file("license.txt", "x0000-from-file\n");
-    bench.set("focus.license-file", &format!("{:?}", file.display().to_string()));
-    assert_eq!(license(&bench), "x0000-from-file");
+    machine.unset("focus.license");
+    let file = machine.private_file("license.txt", "x0000-from-file\n");
+    machine.set("focus.license-file", &format!("{:?}", file.display().to_string()));
+    assert_eq!(license(&machine), "x0000-from-file");
 
-    fs::create_dir(bench.path("credentials")).unwrap();
-    bench.env("CREDENTIALS_DIRECTORY", &bench.path("credentials").display().to_string());
-    assert_eq!(license(&bench), "x0000-from-file", "a folder without this credential");
-    bench.private_file("credentials/license", " x0000-credential \n");
-    assert_eq!(license(&bench), "x0000-credential");
+    fs::create_dir(machine.path("credentials")).unwrap();
+    machine.env("CREDENTIALS_DIRECTORY", &machine.path("credentials").display().to_string());
+    assert_eq!(license(&machine), "x0000-from-file", "a folder without this credential");
+    machine.private_file("credentials/license", " x0000-credential \n");
+    assert_eq!(license(&machine), "x0000-credential");
 
-    bench.env("WHATAP_LICENSE", "x0000-from-env");
-    assert_eq!(license(&bench), "x0000-from-env");
+    machine.env("WHATAP_LICENSE", "x0000-from-env");
+    assert_eq!(license(&machine), "x0000-from-env");
 }
 
 #[test]
 fn two_licences_in_the_file_are_one_too_many() {
-    let mut bench = Bench::with_sensor();
-    bench.set("focus.license-file", "\"/no/such/file\"");
-    bench.run(&[]).fails(78, &["both license and license-file", "keep one"]);
+    let mut machine = Machine::with_sensor();
+    machine.set("focus.license-file", "\"/no/such/file\"");
+    machine.run(&[]).fails(78, &["both license and license-file", "keep one"]);
 }
 
 #[test]
 fn a_licence_file_that_holds_no_licence_is_told_without_its_content() {
-    let mut bench = Bench::with_sensor();
-    bench.unset("focus.license");
-    let file = bench.path("license.txt");
-    bench.set("focus.license-file", &format!("{:?}", file.display().to_string()));
-    bench.run(&[]).fails(78, &[&format!("cannot read {}: ENOENT", file.display())]);
+    let mut machine = Machine::with_sensor();
+    machine.unset("focus.license");
+    let file = machine.path("license.txt");
+    machine.set("focus.license-file", &format!("{:?}", file.display().to_string()));
+    machine.run(&[]).fails(78, &[&format!("cannot read {}: ENOENT", file.display())]);
     for content in
         ["", "\n", "x0000-test-0042\nx0000-test-0042\n", "license = x0000-test-0042", "x0000-test-0042\0"]
     {
-        bench.private_file("license.txt", content);
-        bench.run(&[]).fails(78, &[&format!("{}: must hold a licence", file.display()), "nothing else"]);
+        machine.private_file("license.txt", content);
+        machine.run(&[]).fails(78, &[&format!("{}: must hold a licence", file.display()), "nothing else"]);
     }
-    bench.private_file("license.txt", b"x0000-test-0042\xff");
-    bench.run(&[]).fails(78, &[&format!("{}:1: is not UTF-8", file.display())]);
-    bench.private_file("license.txt", vec![b'x'; (1 << 20) + 1]);
-    bench.run(&[]).fails(78, &["is larger than 1 MiB"]);
+    machine.private_file("license.txt", b"x0000-test-0042\xff");
+    machine.run(&[]).fails(78, &[&format!("{}:1: is not UTF-8", file.display())]);
+    machine.private_file("license.txt", vec![b'x'; (1 << 20) + 1]);
+    machine.run(&[]).fails(78, &["is larger than 1 MiB"]);
 }
 
 #[test]
 fn a_licence_that_everybody_can_read_is_warned_about() {
-    let bench = Bench::with_sensor();
+    let machine = Machine::with_sensor();
     for (mode, warned) in [(0o600, false), (0o640, false), (0o644, true), (0o604, true), (0o606, true)] {
-        let file = bench.private_file("public.toml", bench.config_text());
+        let file = machine.private_file("public.toml", machine.config_text());
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
         let file = file.to_str().unwrap();
-        let outcome = bench.outcome(&mut with_file(&bench, file, &[]));
+        let outcome = machine.outcome(&mut with_file(&machine, file, &[]));
         outcome.delivered();
         let warning = format!("iio-focus: warning: {file} holds the licence");
         assert_eq!(outcome.stderr.contains(&warning), warned, "{mode:o}: {outcome:#?}");
         assert_eq!(outcome.stderr.contains(&format!("chmod o= {file}\n")), warned, "{mode:o}");
     }
     // Without a licence in it, everybody may.
-    let mut bench = Bench::with_sensor();
-    bench.unset("focus.license");
-    let license = bench.private_file("license.txt", LICENSE);
+    let mut machine = Machine::with_sensor();
+    machine.unset("focus.license");
+    let license = machine.private_file("license.txt", LICENSE);
     fs::set_permissions(&license, fs::Permissions::from_mode(0o644)).unwrap();
-    bench.set("focus.license-file", &format!("{:?}", license.display().to_string()));
-    let file = bench.private_file("public.toml", bench.config_text());
+    machine.set("focus.license-file", &format!("{:?}", license.display().to_string()));
+    let file = machine.private_file("public.toml", machine.config_text());
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-    let outcome = bench.outcome(&mut with_file(&bench, file.to_str().unwrap(), &[]));
+    let outcome = machine.outcome(&mut with_file(&machine, file.to_str().unwrap(), &[]));
     outcome.delivered();
     assert_eq!(outcome.stderr.matches("warning").count(), 1, "{outcome:#?}");
     assert!(outcome.stderr.contains(&format!("warning: {} holds the licence", license.display())));
@@ -596,13 +596,13 @@ fn a_licence_in_the_wrong_place_is_not_shown() {
     // The values of the others are told: what is not found must be named.
     let told = ["sensor.device", "focus.program"];
     let keys = KEYS.iter().map(|key| key.name).filter(|name| !told.contains(name)).chain(unknown);
-    let bench = Bench::with_sensor();
+    let machine = Machine::with_sensor();
     for key in keys {
         for form in forms {
             // `fails` and `run` look for the licence in all that is printed.
             let text = format!("{key} = {form}\n");
-            let file = bench.private_file("my.toml", &text);
-            let outcome = bench.outcome(&mut with_file(&bench, file.to_str().unwrap(), &[]));
+            let file = machine.private_file("my.toml", &text);
+            let outcome = machine.outcome(&mut with_file(&machine, file.to_str().unwrap(), &[]));
             assert_eq!(outcome.status, 78, "{text}{outcome:#?}");
         }
     }
@@ -655,41 +655,41 @@ fn what_is_missing_or_twice_is_told_with_the_file_that_was_read() {
     outcome.fails(78, &[file.to_str().unwrap(), "lacks license"]);
     let (file, outcome) = run_text("[focus]\nlicense = \"a\"\nlicense-file = \"/b\"\n", &[]);
     outcome.fails(78, &[file.to_str().unwrap(), "keep one"]);
-    let mut bench = Bench::new();
-    bench.device(0, &DHT11);
-    bench.set("sensor.retry-delay", "\"1s\"");
-    bench.run(&[]).fails(78, &[bench.path("config.toml").to_str().unwrap(), "retry-delay"]);
+    let mut machine = Machine::new();
+    machine.device(0, &DHT11);
+    machine.set("sensor.retry-delay", "\"1s\"");
+    machine.run(&[]).fails(78, &[machine.path("config.toml").to_str().unwrap(), "retry-delay"]);
 }
 
 #[test]
 fn a_licence_is_letters_digits_and_dashes() {
     for license in ["a\"b", "a\\b", "a_b", "a/b", "a$b"] {
-        let mut bench = Bench::with_sensor();
-        bench.env("WHATAP_LICENSE", license);
-        bench.run(&[]).fails(78, &["environment variable WHATAP_LICENSE: must be a licence"]);
+        let mut machine = Machine::with_sensor();
+        machine.env("WHATAP_LICENSE", license);
+        machine.run(&[]).fails(78, &["environment variable WHATAP_LICENSE: must be a licence"]);
     }
 }
 
 #[test]
 fn a_licence_in_place_of_its_file_is_not_shown() {
-    let mut bench = Bench::with_sensor();
-    bench.unset("focus.license");
-    bench.set("focus.license-file", &format!("{LICENSE:?}"));
-    bench.run(&[]).fails(78, &["license-file"]);
+    let mut machine = Machine::with_sensor();
+    machine.unset("focus.license");
+    machine.set("focus.license-file", &format!("{LICENSE:?}"));
+    machine.run(&[]).fails(78, &["license-file"]);
 }
 
 #[test]
 fn empty_variables_that_name_files_are_as_good_as_none() {
-    let mut bench = Bench::with_sensor();
-    bench.env("CREDENTIALS_DIRECTORY", "");
-    bench.private_file("license", "x0000-wrong-one");
-    let outcome = bench.run(&[]);
+    let mut machine = Machine::with_sensor();
+    machine.env("CREDENTIALS_DIRECTORY", "");
+    machine.private_file("license", "x0000-wrong-one");
+    let outcome = machine.run(&[]);
     outcome.delivered();
     assert_eq!(argument(&outcome, "-license"), LICENSE, "the working directory holds no credentials");
-    bench.env("IIO_FOCUS_CONFIG", "");
-    let sysfs = bench.path("sys").display().to_string();
+    machine.env("IIO_FOCUS_CONFIG", "");
+    let sysfs = machine.path("sys").display().to_string();
     let outcome =
-        bench.outcome(&mut bench.bare(&[PROGRAM, "--sysfs", &sysfs, "--log", "stderr", "--dry-run"]));
+        machine.outcome(&mut machine.bare(&[PROGRAM, "--sysfs", &sysfs, "--log", "stderr", "--dry-run"]));
     assert_eq!(outcome.status, 0, "{outcome:#?}");
 }
 

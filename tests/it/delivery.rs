@@ -4,11 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use crate::common::{Bench, HTU21, LICENSE, Outcome, Record, stand_in};
+use crate::machine::{HTU21, LICENSE, Machine, Outcome, Record, stand_in};
 use nix::sys::signal::Signal::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM};
 
 fn run_with(fault: &str) -> Outcome {
-    Bench::with_fault(fault).run(&[])
+    Machine::with_fault(fault).run(&[])
 }
 
 /// The line about the reading and why it was not delivered.
@@ -34,32 +34,32 @@ fn alerts(outcome: &Outcome) -> Vec<Vec<&str>> {
     alerts.filter_map(|mut argv| argv.any(|word| word == "-alert").then(|| argv.collect())).collect()
 }
 
-/// One run of this bench alone.
-fn another(bench: &Bench, fault: &str) -> Outcome {
-    let _ = fs::remove_file(bench.path("record"));
-    let mut command = bench.command(&["--attempts", "1"]);
-    bench.outcome(command.env("FOCUS_FAULT", fault))
+/// One run of this machine alone.
+fn another(machine: &Machine, fault: &str) -> Outcome {
+    let _ = fs::remove_file(machine.path("record"));
+    let mut command = machine.command(&["--attempts", "1"]);
+    machine.outcome(command.env("FOCUS_FAULT", fault))
 }
 
 #[test]
 fn an_alert_is_raised_once_after_so_many_failed_runs_and_called_off_once() {
-    let mut bench = Bench::with_sensor();
-    bench.set("focus.alert-after", "3");
-    let attribute = bench.path("sys/bus/iio/devices/iio:device0/in_temp_input");
-    assert_eq!(alerts(&another(&bench, "good")), [] as [Vec<&str>; 0]);
+    let mut machine = Machine::with_sensor();
+    machine.set("focus.alert-after", "3");
+    let attribute = machine.path("sys/bus/iio/devices/iio:device0/in_temp_input");
+    assert_eq!(alerts(&another(&machine, "good")), [] as [Vec<&str>; 0]);
     // Two kinds of failure count together, and focus can be reached for neither of the first two.
-    assert_eq!(alerts(&another(&bench, "silent")), [] as [Vec<&str>; 0]);
+    assert_eq!(alerts(&another(&machine, "silent")), [] as [Vec<&str>; 0]);
     fs::write(&attribute, "99000").unwrap();
-    assert_eq!(alerts(&another(&bench, "good")), [] as [Vec<&str>; 0]);
-    let third = another(&bench, "good");
+    assert_eq!(alerts(&another(&machine, "good")), [] as [Vec<&str>; 0]);
+    let third = another(&machine, "good");
     let why = third.error(74);
     assert_eq!(
         alerts(&third),
         [["-level", "warn", "-title", "iio-focus: 3 runs in a row failed", "-message", why]]
     );
-    assert_eq!(alerts(&another(&bench, "good")), [] as [Vec<&str>; 0], "it is told once");
+    assert_eq!(alerts(&another(&machine, "good")), [] as [Vec<&str>; 0], "it is told once");
     fs::write(&attribute, "20600").unwrap();
-    let good = another(&bench, "good");
+    let good = another(&machine, "good");
     assert_eq!(
         alerts(&good),
         [[
@@ -72,31 +72,31 @@ fn an_alert_is_raised_once_after_so_many_failed_runs_and_called_off_once() {
         ]]
     );
     assert_eq!(good.status, 0);
-    assert_eq!(alerts(&another(&bench, "good")), [] as [Vec<&str>; 0]);
-    assert_eq!(another(&bench, "silent").records.len(), 1, "and it begins anew");
+    assert_eq!(alerts(&another(&machine, "good")), [] as [Vec<&str>; 0]);
+    assert_eq!(another(&machine, "silent").records.len(), 1, "and it begins anew");
 }
 
 #[test]
 fn an_alert_that_did_not_arrive_is_tried_again_and_one_that_may_have_is_not() {
-    let mut bench = Bench::with_sensor();
-    bench.set("focus.alert-after", "1");
+    let mut machine = Machine::with_sensor();
+    machine.set("focus.alert-after", "1");
     for (fault, again) in [("silent,silent", true), ("silent,exit-1", false)] {
-        let outcome = another(&bench, fault);
+        let outcome = another(&machine, fault);
         assert_eq!((outcome.status, alerts(&outcome).len()), (69, 1), "{outcome:#?}");
         assert_eq!(outcome.stderr.contains("warning: the alert has to wait: "), again, "{outcome:#?}");
     }
-    assert_eq!(alerts(&another(&bench, "silent")), [] as [Vec<&str>; 0]);
+    assert_eq!(alerts(&another(&machine, "silent")), [] as [Vec<&str>; 0]);
 }
 
 #[test]
 fn without_alert_after_there_is_no_alert() {
-    let mut bench = Bench::with_sensor();
+    let mut machine = Machine::with_sensor();
     for setting in [None, Some("0")] {
         if let Some(never) = setting {
-            bench.set("focus.alert-after", never);
+            machine.set("focus.alert-after", never);
         }
         for _ in 0..3 {
-            assert_eq!(another(&bench, "silent").records.len(), 1);
+            assert_eq!(another(&machine, "silent").records.len(), 1);
         }
     }
 }
@@ -117,9 +117,9 @@ fn focus_is_given_one_line_of_json_and_then_the_end_of_file() {
 
 #[test]
 fn focus_is_given_the_fields_asked_for_and_a_dry_run_prints_the_same() {
-    let mut bench = Bench::new();
-    bench.set("sensor.temperature-jump", "0");
-    let device = bench.device(0, &HTU21);
+    let mut machine = Machine::new();
+    machine.set("sensor.temperature-jump", "0");
+    let device = machine.device(0, &HTU21);
     for (fields, temperature, json) in [
         (r#"["humidity"]"#, "20600", r#"{"humidity":24.4}"#),
         (
@@ -130,10 +130,10 @@ fn focus_is_given_the_fields_asked_for_and_a_dry_run_prints_the_same() {
         // In air this dry, there is no heat index.
         (r#"["heatindex", "temperature"]"#, "30000", r#"{"temperature":30.0}"#),
     ] {
-        bench.set("focus.fields", fields);
+        machine.set("focus.fields", fields);
         fs::write(device.join("in_temp_input"), temperature).unwrap();
-        assert_eq!(bench.run(&["--dry-run"]).stdout, format!("{json}\n"), "{fields}");
-        let outcome = bench.run(&[]);
+        assert_eq!(machine.run(&["--dry-run"]).stdout, format!("{json}\n"), "{fields}");
+        let outcome = machine.run(&[]);
         outcome.delivered();
         assert_eq!(outcome.records.last().unwrap().stdin, format!("{json}\n"), "{fields}");
         // The log line is for programs, too: it stays as it is.
@@ -143,13 +143,13 @@ fn focus_is_given_the_fields_asked_for_and_a_dry_run_prints_the_same() {
 
 #[test]
 fn focus_is_given_what_it_needs_and_nothing_else() {
-    let bench = Bench::with_sensor();
-    let outcome = bench.run(&[]);
-    let port = bench.port().to_string();
+    let machine = Machine::with_sensor();
+    let outcome = machine.run(&[]);
+    let port = machine.port().to_string();
     assert_eq!(
         the_record(&outcome).argv,
         [
-            bench.focus.to_str().unwrap(),
+            machine.focus.to_str().unwrap(),
             "-license",
             LICENSE,
             "-pcode",
@@ -168,14 +168,14 @@ fn focus_is_given_what_it_needs_and_nothing_else() {
 
 #[test]
 fn optional_arguments_follow_in_order_and_no_shell_looks_at_them() {
-    let mut bench = Bench::with_sensor();
-    bench.set("focus.category", r#""room's air""#);
-    bench.set("focus.oname", r#""pi 2w""#);
-    bench.set("focus.okind", r#""$(touch x); \"q\"""#);
-    bench.set("focus.onode", r#""`touch x` | touch x""#);
-    bench.set("focus.pk", r#""*""#);
-    bench.set("focus.tags", r#"{ zone = "$HOME", room = "küche & > x", b_2 = "a'b\\" }"#);
-    let outcome = bench.run(&[]);
+    let mut machine = Machine::with_sensor();
+    machine.set("focus.category", r#""room's air""#);
+    machine.set("focus.oname", r#""pi 2w""#);
+    machine.set("focus.okind", r#""$(touch x); \"q\"""#);
+    machine.set("focus.onode", r#""`touch x` | touch x""#);
+    machine.set("focus.pk", r#""*""#);
+    machine.set("focus.tags", r#"{ zone = "$HOME", room = "küche & > x", b_2 = "a'b\\" }"#);
+    let outcome = machine.run(&[]);
     outcome.delivered();
     assert_eq!(
         the_record(&outcome).argv[9..],
@@ -199,20 +199,20 @@ fn optional_arguments_follow_in_order_and_no_shell_looks_at_them() {
             "$HOME",
         ]
     );
-    assert!(!bench.path("x").exists());
+    assert!(!machine.path("x").exists());
 }
 
 #[test]
 fn focus_inherits_no_descriptor_of_this_program() {
-    let bench = Bench::with_sensor();
+    let machine = Machine::with_sensor();
     // What the test program itself passes on, its starter's say, is not the matter here.
     let arguments = ["-license", "a", "-pcode", "1", "-category", "a", "-server.host", "127.0.0.1"];
-    let mut words = vec![bench.focus.to_str().unwrap()];
+    let mut words = vec![machine.focus.to_str().unwrap()];
     words.extend(arguments);
-    let port = bench.port().to_string();
+    let port = machine.port().to_string();
     words.extend(["-server.port", &port, "-onetime"]);
-    assert!(bench.bare(&words).status().unwrap().success());
-    let outcome = bench.run(&[]);
+    assert!(machine.bare(&words).status().unwrap().success());
+    let outcome = machine.run(&[]);
     outcome.delivered();
     let [inherited, given] = &outcome.records[..] else { panic!("{outcome:#?}") };
     assert_eq!(given.fds, inherited.fds);
@@ -221,11 +221,11 @@ fn focus_inherits_no_descriptor_of_this_program() {
 
 #[test]
 fn focus_starts_with_no_signal_blocked_and_none_ignored() {
-    let mut bench = Bench::with_sensor();
-    let probe = bench.signal_probe();
-    bench.set("focus.program", &format!("{:?}", probe.display().to_string()));
-    bench.run(&[]).delivered();
-    let signals = fs::read_to_string(bench.path("signals")).unwrap();
+    let mut machine = Machine::with_sensor();
+    let probe = machine.signal_probe();
+    machine.set("focus.program", &format!("{:?}", probe.display().to_string()));
+    machine.run(&[]).delivered();
+    let signals = fs::read_to_string(machine.path("signals")).unwrap();
     let mask = |name: &str| {
         let line = signals.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         u64::from_str_radix(line.trim(), 16).unwrap()
@@ -241,38 +241,38 @@ fn focus_starts_with_no_signal_blocked_and_none_ignored() {
 
 #[test]
 fn focus_is_looked_up_in_path() {
-    let mut bench = Bench::with_sensor();
-    let name = bench.focus.file_name().unwrap().to_str().unwrap().to_owned();
-    bench.set("focus.program", &format!("{name:?}"));
+    let mut machine = Machine::with_sensor();
+    let name = machine.focus.file_name().unwrap().to_str().unwrap().to_owned();
+    machine.set("focus.program", &format!("{name:?}"));
     // A folder and a file that cannot be executed are passed over, as a shell does.
     for dir in ["a", "b"] {
-        fs::create_dir(bench.path(dir)).unwrap();
+        fs::create_dir(machine.path(dir)).unwrap();
     }
-    fs::create_dir(bench.path("a").join(&name)).unwrap();
-    fs::write(bench.path("b").join(&name), "#!/bin/sh\ntouch x\n").unwrap();
-    let path = ["a", "b", "bin"].map(|dir| bench.path(dir).display().to_string()).join(":");
-    bench.env("PATH", &path);
-    let outcome = bench.run(&[]);
+    fs::create_dir(machine.path("a").join(&name)).unwrap();
+    fs::write(machine.path("b").join(&name), "#!/bin/sh\ntouch x\n").unwrap();
+    let path = ["a", "b", "bin"].map(|dir| machine.path(dir).display().to_string()).join(":");
+    machine.env("PATH", &path);
+    let outcome = machine.run(&[]);
     outcome.delivered();
-    assert_eq!(the_record(&outcome).argv[0], bench.focus.to_str().unwrap());
+    assert_eq!(the_record(&outcome).argv[0], machine.focus.to_str().unwrap());
 }
 
 #[test]
 fn a_relative_path_is_taken_from_the_working_directory() {
-    let mut bench = Bench::with_sensor();
-    let name = bench.focus.file_name().unwrap().to_str().unwrap().to_owned();
-    bench.set("focus.program", &format!("\"bin/{name}\""));
-    bench.run(&[]).delivered();
+    let mut machine = Machine::with_sensor();
+    let name = machine.focus.file_name().unwrap().to_str().unwrap().to_owned();
+    machine.set("focus.program", &format!("\"bin/{name}\""));
+    machine.run(&[]).delivered();
 }
 
 // ---- what counts as delivered
 
 #[test]
 fn a_server_that_is_not_reached_is_told_in_focuss_own_words() {
-    let mut bench = Bench::with_fault("refuse");
-    bench.set("focus.timeout", "\"200ms\"");
-    let outcome = bench.run(&[]);
-    let said = format!("[TCP] Connect error. 127.0.0.1:{}", bench.port());
+    let mut machine = Machine::with_fault("refuse");
+    machine.set("focus.timeout", "\"200ms\"");
+    let outcome = machine.run(&[]);
+    let said = format!("[TCP] Connect error. 127.0.0.1:{}", machine.port());
     let reason = reason(&outcome);
     assert!(reason.starts_with("focus did not finish within 200ms; it said: "), "{reason}");
     assert!(reason.ends_with(&said), "{reason}");
@@ -280,11 +280,11 @@ fn a_server_that_is_not_reached_is_told_in_focuss_own_words() {
 
 #[test]
 fn a_port_where_nobody_listens_is_the_same() {
-    let mut bench = Bench::with_sensor();
+    let mut machine = Machine::with_sensor();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    bench.set("focus.server-port", &free.to_string());
-    bench.set("focus.timeout", "\"200ms\"");
-    let outcome = bench.run(&[]);
+    machine.set("focus.server-port", &free.to_string());
+    machine.set("focus.timeout", "\"200ms\"");
+    let outcome = machine.run(&[]);
     let reason = reason(&outcome);
     assert!(reason.contains("it said: 2") && reason.contains("Connect error"), "{reason}");
 }
@@ -292,9 +292,9 @@ fn a_port_where_nobody_listens_is_the_same() {
 #[test]
 fn a_focus_that_hangs_is_ended_at_the_timeout_by_sigterm() {
     for fault in ["hang", "slow", "slow-input", "noise-endless"] {
-        let mut bench = Bench::with_fault(fault);
-        bench.set("focus.timeout", "\"200ms\"");
-        let outcome = bench.run(&[]);
+        let mut machine = Machine::with_fault(fault);
+        machine.set("focus.timeout", "\"200ms\"");
+        let outcome = machine.run(&[]);
         assert!(reason(&outcome).starts_with("focus did not finish within 200ms; it said"), "{outcome:#?}");
         assert!(outcome.took >= Duration::from_millis(200), "{outcome:#?}");
         // SIGKILL would have come 2 s later.
@@ -304,8 +304,8 @@ fn a_focus_that_hangs_is_ended_at_the_timeout_by_sigterm() {
 
 #[test]
 fn the_deadline_cuts_the_timeout_short() {
-    let bench = Bench::with_fault("hang");
-    let outcome = bench.run(&["--deadline", "2300ms"]);
+    let machine = Machine::with_fault("hang");
+    let outcome = machine.run(&["--deadline", "2300ms"]);
     let reason = reason(&outcome);
     // Less than 300 ms are left before the grace.
     assert!(reason.starts_with("focus did not finish within ") && !reason.contains("10s"), "{reason}");
@@ -314,7 +314,7 @@ fn the_deadline_cuts_the_timeout_short() {
 
 #[test]
 fn focus_is_not_started_when_no_time_is_left() {
-    let outcome = Bench::with_sensor().run(&["--deadline", "1s"]);
+    let outcome = Machine::with_sensor().run(&["--deadline", "1s"]);
     assert_eq!(reason(&outcome), "focus was not started: no time was left before the deadline");
     assert!(outcome.records.is_empty());
 }
@@ -328,9 +328,9 @@ fn exit_0_without_a_word_is_no_delivery() {
 
 #[test]
 fn exit_0_without_a_word_is_one_where_the_status_alone_is_asked_for() {
-    let mut bench = Bench::with_fault("silent");
-    bench.set("focus.confirm", "\"exit-status\"");
-    bench.run(&[]).delivered();
+    let mut machine = Machine::with_fault("silent");
+    machine.set("focus.confirm", "\"exit-status\"");
+    machine.run(&[]).delivered();
 }
 
 #[test]
@@ -338,19 +338,19 @@ fn the_status_alone_does_not_outweigh_what_was_said() {
     for (fault, how) in
         [("error", "focus could not deliver"), ("exit-1", "focus exited with 1"), ("signal", "SIGABRT")]
     {
-        let mut bench = Bench::with_fault(fault);
-        bench.set("focus.confirm", "\"exit-status\"");
-        assert!(reason(&bench.run(&[])).contains(how), "{fault}");
+        let mut machine = Machine::with_fault(fault);
+        machine.set("focus.confirm", "\"exit-status\"");
+        assert!(reason(&machine.run(&[])).contains(how), "{fault}");
     }
 }
 
 #[test]
 fn another_status_than_0_is_no_delivery() {
-    let bench = Bench::with_fault("exit-1");
-    let outcome = bench.run(&[]);
+    let machine = Machine::with_fault("exit-1");
+    let outcome = machine.run(&[]);
     let reason = reason(&outcome);
     assert!(reason.starts_with("focus exited with 1; it said: "), "{reason}");
-    assert!(reason.ends_with(&format!("[TCP] Closed 127.0.0.1:{}", bench.port())), "{reason}");
+    assert!(reason.ends_with(&format!("[TCP] Closed 127.0.0.1:{}", machine.port())), "{reason}");
 }
 
 #[test]
@@ -370,9 +370,9 @@ fn an_error_after_the_connection_is_no_delivery() {
 #[test]
 fn the_first_fault_is_told_not_the_last_line() {
     // Without its server, the stand-in says what it misses and then how it is used.
-    let mut bench = Bench::with_sensor();
-    bench.set("focus.server-host", "\"-x\"");
-    let outcome = bench.run(&[]);
+    let mut machine = Machine::with_sensor();
+    machine.set("focus.server-host", "\"-x\"");
+    let outcome = machine.run(&[]);
     assert!(reason(&outcome).ends_with("[error] no value[-server.host]"), "{outcome:#?}");
 }
 
@@ -391,23 +391,23 @@ fn a_mebibyte_of_noise_is_harmless() {
 #[test]
 fn the_licence_is_cut_out_of_what_focus_says() {
     // That it is nowhere in the output is checked of every run.
-    let bench = Bench::with_fault("echo-license");
+    let machine = Machine::with_fault("echo-license");
     for arguments in [[].as_slice(), &["--verbose"]] {
-        let outcome = bench.run(arguments);
+        let outcome = machine.run(arguments);
         let reason = reason(&outcome);
         assert!(reason.contains("[error] invalid arguments ["), "{reason}");
         assert!(reason.contains("\"-license\", \"[license]\", \"-pcode\""), "{reason}");
     }
-    let outcome = bench.run(&["--verbose"]);
+    let outcome = machine.run(&["--verbose"]);
     let shown = |line: &str| outcome.stderr.contains(&format!("iio-focus: focus: {line}\n"));
     assert!(shown("-license") && shown("[license]"), "a line in colours is cut too: {outcome:#?}");
 }
 
 #[test]
 fn a_long_line_is_quoted_from_its_start() {
-    let mut bench = Bench::with_fault("echo-license");
-    bench.set("focus.oname", &format!("{:?}", "o".repeat(60_000)));
-    let outcome = bench.run(&["--verbose"]);
+    let mut machine = Machine::with_fault("echo-license");
+    machine.set("focus.oname", &format!("{:?}", "o".repeat(60_000)));
+    let outcome = machine.run(&["--verbose"]);
     let reason = reason(&outcome);
     assert!(reason.contains("[error] invalid arguments") && reason.ends_with("..."), "{reason}");
     assert!(outcome.stderr.lines().all(|line| line.chars().count() < 400), "{outcome:#?}");
@@ -418,11 +418,11 @@ fn a_long_line_is_quoted_from_its_start() {
 #[test]
 fn what_focus_leaves_behind_goes_with_it() {
     // That nothing of it is left is checked of every run; here, that there was something.
-    let bench = Bench::with_fault("orphan");
-    let outcome = bench.run(&[]);
+    let machine = Machine::with_fault("orphan");
+    let outcome = machine.run(&[]);
     outcome.delivered();
     assert!(outcome.took < Duration::from_secs(2), "nobody waits for its streams to close: {outcome:#?}");
-    let orphan = fs::read_to_string(bench.path("record.orphan")).unwrap();
+    let orphan = fs::read_to_string(machine.path("record.orphan")).unwrap();
     let orphan: i32 = orphan.trim().parse().unwrap();
     let stat = fs::read_to_string(format!("/proc/{orphan}/stat")).unwrap_or_default();
     assert!(stat.is_empty() || stat.contains("(sleep) Z "), "{stat}");
@@ -430,22 +430,22 @@ fn what_focus_leaves_behind_goes_with_it() {
 
 // ---- a focus that cannot be started
 
-fn with_program(program: &str) -> Bench {
-    let mut bench = Bench::with_sensor();
-    bench.set("focus.program", &format!("{program:?}"));
-    bench
+fn with_program(program: &str) -> Machine {
+    let mut machine = Machine::with_sensor();
+    machine.set("focus.program", &format!("{program:?}"));
+    machine
 }
 
 #[test]
 fn a_program_that_is_not_in_path_is_told_with_the_path() {
-    let mut bench = with_program("no-such-focus");
-    bench.env("PATH", "/usr/bin:/bin");
-    let outcome = bench.run(&[]);
+    let mut machine = with_program("no-such-focus");
+    machine.env("PATH", "/usr/bin:/bin");
+    let outcome = machine.run(&[]);
     let reason_ = reason(&outcome);
     assert!(reason_.starts_with("cannot start no-such-focus: there is no program"), "{reason_}");
     assert!(reason_.contains("PATH=/usr/bin:/bin;") && reason_.contains("program in [focus]"), "{reason_}");
-    bench.unset_env("PATH");
-    assert!(reason(&bench.run(&[])).contains("in PATH=;"));
+    machine.unset_env("PATH");
+    assert!(reason(&machine.run(&[])).contains("in PATH=;"));
 }
 
 #[test]
@@ -458,13 +458,13 @@ fn a_program_that_is_not_there_is_told() {
 
 #[test]
 fn a_program_that_may_not_be_executed_is_told() {
-    let mut bench = Bench::with_sensor();
-    let file = bench.private_file("plain", "#!/bin/sh\ntouch x\n");
-    bench.set("focus.program", &format!("{:?}", file.display().to_string()));
-    let outcome = bench.run(&[]);
+    let mut machine = Machine::with_sensor();
+    let file = machine.private_file("plain", "#!/bin/sh\ntouch x\n");
+    machine.set("focus.program", &format!("{:?}", file.display().to_string()));
+    let outcome = machine.run(&[]);
     assert!(reason(&outcome).contains("EACCES: Permission denied"), "{outcome:#?}");
-    bench.set("focus.program", "\"/usr\"");
-    let outcome = bench.run(&[]);
+    machine.set("focus.program", "\"/usr\"");
+    let outcome = machine.run(&[]);
     assert!(reason(&outcome).starts_with("cannot start /usr: EACCES: "), "{outcome:#?}");
 }
 
@@ -475,59 +475,59 @@ fn a_file_that_the_kernel_cannot_execute_is_not_handed_to_a_shell() {
     // e_machine
     elf_of_another_machine[18..20].copy_from_slice(&[0xfe, 0xff]);
     for content in [b"touch x\necho '[TCP] Connected'\n".as_slice(), &elf_of_another_machine, b"", b"\0\0"] {
-        let mut bench = Bench::with_sensor();
-        let file = bench.executable("bin/text", content);
-        bench.set("focus.program", &format!("{:?}", file.display().to_string()));
-        let outcome = bench.run(&[]);
+        let mut machine = Machine::with_sensor();
+        let file = machine.executable("bin/text", content);
+        machine.set("focus.program", &format!("{:?}", file.display().to_string()));
+        let outcome = machine.run(&[]);
         let reason = reason(&outcome);
         assert!(reason.contains("ENOEXEC: "), "{reason}");
         assert!(reason.contains("not a program for this machine's processor"), "{reason}");
-        assert!(!bench.path("x").exists(), "a shell ran it");
+        assert!(!machine.path("x").exists(), "a shell ran it");
     }
 }
 
 #[test]
 fn a_script_whose_interpreter_is_missing_is_told() {
-    let mut bench = Bench::with_sensor();
-    let file = bench.executable("bin/script", "#!/no/such/interpreter\n");
-    bench.set("focus.program", &format!("{:?}", file.display().to_string()));
-    let outcome = bench.run(&[]);
+    let mut machine = Machine::with_sensor();
+    let file = machine.executable("bin/script", "#!/no/such/interpreter\n");
+    machine.set("focus.program", &format!("{:?}", file.display().to_string()));
+    let outcome = machine.run(&[]);
     assert!(reason(&outcome).contains("ENOENT: No such file"), "{outcome:#?}");
     assert!(reason(&outcome).contains("the interpreter it asks for"), "{outcome:#?}");
 }
 
 #[test]
 fn a_script_is_a_program_as_well() {
-    let mut bench = Bench::with_sensor();
-    let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", bench.focus.display());
-    let file = bench.executable("bin/script", script);
-    bench.set("focus.program", &format!("{:?}", file.display().to_string()));
-    bench.run(&[]).delivered();
+    let mut machine = Machine::with_sensor();
+    let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", machine.focus.display());
+    let file = machine.executable("bin/script", script);
+    machine.set("focus.program", &format!("{:?}", file.display().to_string()));
+    machine.run(&[]).delivered();
 }
 
 #[test]
 fn the_executable_bit_that_root_lacks_too_is_the_one_that_counts() {
-    let mut bench = Bench::with_sensor();
-    let file = bench.private_file("bin/file", "#!/bin/sh\ntouch x\n");
+    let mut machine = Machine::with_sensor();
+    let file = machine.private_file("bin/file", "#!/bin/sh\ntouch x\n");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o111, 0);
-    bench.env("PATH", &bench.path("bin").display().to_string());
-    bench.set("focus.program", "\"file\"");
-    assert!(reason(&bench.run(&[])).starts_with("cannot start file: there is no program file in PATH="));
+    machine.env("PATH", &machine.path("bin").display().to_string());
+    machine.set("focus.program", "\"file\"");
+    assert!(reason(&machine.run(&[])).starts_with("cannot start file: there is no program file in PATH="));
 }
 
 // ---- streams that are not as usual
 
 #[test]
 fn closed_standard_streams_are_harmless() {
-    let bench = Bench::with_sensor();
+    let machine = Machine::with_sensor();
     let mut closing = vec!["sh", "-c", "exec \"$@\" <&- >&- 2>&-", "sh"];
-    let outcome = bench.run_under(&closing, &[]);
+    let outcome = machine.run_under(&closing, &[]);
     assert_eq!(outcome.status, 0, "{outcome:#?}");
     let record = the_record(&outcome);
     assert_eq!(record.stdin, "{\"temperature\":20.6,\"humidity\":24.4}\n");
     closing[2] = "exec \"$@\" 2>&-";
     assert_eq!(
-        bench.run_under(&closing, &["--dry-run"]).stdout,
+        machine.run_under(&closing, &["--dry-run"]).stdout,
         "{\"temperature\":20.6,\"humidity\":24.4}\n"
     );
 }

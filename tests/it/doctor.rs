@@ -12,7 +12,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use crate::common::{Bench, HTU21, LICENSE, Outcome, PATH, PROGRAM, fifo, pid_of, replace_by_link};
+use crate::machine::{HTU21, LICENSE, Machine, Outcome, PATH, PROGRAM, fifo, pid_of, replace_by_link};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::utsname::uname;
 use rusqlite::Connection;
@@ -29,7 +29,7 @@ struct Finding {
 
 /// A whole Pi: a root folder beside the fake sysfs.
 struct Pi {
-    bench: Bench,
+    bench: Machine,
 }
 
 const GPIO_4: [u8; 12] = [0, 0, 0, 9, 0, 0, 0, 4, 0, 0, 0, 0];
@@ -37,7 +37,7 @@ const GPIO_4: [u8; 12] = [0, 0, 0, 9, 0, 0, 0, 4, 0, 0, 0, 0];
 impl Pi {
     /// All is well, and a reading was taken and delivered.
     fn new() -> Pi {
-        let mut pi = Pi { bench: Bench::new() };
+        let mut pi = Pi { bench: Machine::new() };
         pi.bench.device(
             0,
             &[
@@ -784,7 +784,7 @@ fn a_name_that_is_never_found_is_given_up_in_time() {
     let hosts = pi.bench.path("hosts");
     fifo(&hosts);
     let mut words: Vec<OsString> =
-        Bench::namespace(&[(&hosts, "/etc/hosts")]).into_iter().map(OsString::from).collect();
+        Machine::namespace(&[(&hosts, "/etc/hosts")]).into_iter().map(OsString::from).collect();
     words.push(command.get_program().to_owned());
     words.extend(command.get_args().map(OsString::from));
     let outcome = pi.bench.outcome(&mut pi.bench.bare(&words));

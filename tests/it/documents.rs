@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::common::{Bench, HTU21, PATH, PROGRAM};
+use crate::machine::{HTU21, Machine, PATH, PROGRAM};
 use iio_focus::cli::Args;
 use iio_focus::config::Config;
 
@@ -51,10 +51,10 @@ fn options(text: &str) -> Words {
 
 /// A part of `--help`: the first words of its entries, which are less indented than their explanations.
 fn help_part(words: &[&str], title: &str) -> Vec<String> {
-    let bench = Bench::new();
+    let machine = Machine::new();
     let mut all = vec![PROGRAM];
     all.extend(words);
-    let help = bench.outcome(&mut bench.bare(&all)).stdout;
+    let help = machine.outcome(&mut machine.bare(&all)).stdout;
     let lines = help.lines().skip_while(|line| *line != title).skip(1);
     lines
         .take_while(|line| !line.is_empty())
@@ -82,11 +82,16 @@ fn commands() -> Vec<String> {
 
 /// The keys that a table of the configuration takes, as an error lists them; of the file itself, its tables.
 fn keys(table: Option<&str>) -> Words {
-    let bench = Bench::new();
+    let machine = Machine::new();
     let header = table.map(|name| format!("[{name}]\n")).unwrap_or_default();
-    let config = bench.private_file("config.toml", format!("{header}no-such-key = 1\n"));
-    let outcome =
-        bench.outcome(&mut bench.bare(&[PROGRAM, "--log", "stderr", "--config", config.to_str().unwrap()]));
+    let config = machine.private_file("config.toml", format!("{header}no-such-key = 1\n"));
+    let outcome = machine.outcome(&mut machine.bare(&[
+        PROGRAM,
+        "--log",
+        "stderr",
+        "--config",
+        config.to_str().unwrap(),
+    ]));
     let error = outcome.error(78);
     let (_, list) = error.split_once("expected one of ").unwrap();
     list.split(", ").map(|key| key.trim_matches('`').to_owned()).collect()
@@ -156,8 +161,8 @@ fn the_man_page_and_the_readme_have_the_exit_statuses_and_variables_of_help() {
             .map(str::to_owned)
             .collect()
     };
-    let bench = Bench::new();
-    let help = bench.outcome(&mut bench.bare(&[PROGRAM, "--help"])).stdout;
+    let machine = Machine::new();
+    let help = machine.outcome(&mut machine.bare(&[PROGRAM, "--help"])).stdout;
     assert!(variables(&help).len() > 4, "{help}");
     assert_eq!(variables(&section(&page, "# ENVIRONMENT")), variables(&help));
     assert_eq!(variables(&section(&readme, "### Configuration")), variables(&help));
@@ -182,7 +187,7 @@ fn the_readme_has_the_options_of_help_and_no_others() {
 }
 
 /// What bash offers for a line, the cursor at its end.
-fn bash(line: &str, bench: &Bench) -> Words {
+fn bash(line: &str, machine: &Machine) -> Words {
     // As bash splits it for completion: at its own word breaks, which stand as words of their own.
     let script = r#"
         source "$1"
@@ -200,17 +205,17 @@ fn bash(line: &str, bench: &Bench) -> Words {
         _iio_focus
         ((${#COMPREPLY[@]} == 0)) || printf '%s\n' "${COMPREPLY[@]}"
     "#;
-    shell(&["bash", "--norc", "-c", script, "bash"], "iio-focus.bash", line, bench)
+    shell(&["bash", "--norc", "-c", script, "bash"], "iio-focus.bash", line, machine)
 }
 
 /// What fish offers for a line, the cursor at its end.
-fn fish(line: &str, bench: &Bench) -> Words {
+fn fish(line: &str, machine: &Machine) -> Words {
     let script = "source $argv[1]; complete -C $argv[2] | string replace -r '\\t.*' ''; true";
-    shell(&["fish", "--no-config", "-c", script], "iio-focus.fish", line, bench)
+    shell(&["fish", "--no-config", "-c", script], "iio-focus.fish", line, machine)
 }
 
 /// What zsh offers for a line, the cursor at its end: a real one, on a terminal, since only its line editor completes.
-fn zsh(line: &str, bench: &Bench) -> Words {
+fn zsh(line: &str, machine: &Machine) -> Words {
     let settings = r#"
         fpath=($completion:h $fpath)
         autoload -Uz compinit && compinit -D -u
@@ -232,15 +237,15 @@ fn zsh(line: &str, bench: &Bench) -> Words {
         }
         zle -N zle-line-init
     "#;
-    fs::write(bench.path(".zshrc"), settings).unwrap();
-    let _ = fs::remove_file(bench.path("offered"));
+    fs::write(machine.path(".zshrc"), settings).unwrap();
+    let _ = fs::remove_file(machine.path("offered"));
     let script = "completion=$1 line=$2 script -qec 'zsh -d -i' /dev/null >/dev/null";
-    shell(&["sh", "-c", script, "sh"], "_iio-focus", line, bench);
-    let offered = fs::read_to_string(bench.path("offered")).expect("zsh");
+    shell(&["sh", "-c", script, "sh"], "_iio-focus", line, machine);
+    let offered = fs::read_to_string(machine.path("offered")).expect("zsh");
     offered.lines().filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-fn shell(words: &[&str], completion: &str, line: &str, bench: &Bench) -> Words {
+fn shell(words: &[&str], completion: &str, line: &str, machine: &Machine) -> Words {
     let completion = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/completions").join(completion);
     let programs = Path::new(PROGRAM).parent().unwrap().display();
     let output = Command::new(words[0])
@@ -249,8 +254,8 @@ fn shell(words: &[&str], completion: &str, line: &str, bench: &Bench) -> Words {
         .arg(line)
         .env_clear()
         .env("PATH", format!("{programs}:{PATH}"))
-        .env("HOME", bench.path(""))
-        .current_dir(bench.path(""))
+        .env("HOME", machine.path(""))
+        .current_dir(machine.path(""))
         .stdin(Stdio::null())
         .output()
         .unwrap_or_else(|error| panic!("{}: {error}", words[0]));
@@ -258,39 +263,42 @@ fn shell(words: &[&str], completion: &str, line: &str, bench: &Bench) -> Words {
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
-type Shell = fn(&str, &Bench) -> Words;
+type Shell = fn(&str, &Machine) -> Words;
 const SHELLS: [(&str, Shell); 3] = [("bash", bash), ("fish", fish), ("zsh", zsh)];
 
 #[test]
 fn shells_complete_what_help_has_and_nothing_else() {
-    let bench = Bench::new();
+    let machine = Machine::new();
     for (name, shell) in SHELLS {
-        let offered = shell("iio-focus --", &bench);
+        let offered = shell("iio-focus --", &machine);
         assert_eq!(offered, options_of(None), "{name}");
         for command in commands() {
-            assert!(shell("iio-focus ", &bench).contains(&command), "{name}: {command}");
-            let offered = shell(&format!("iio-focus {command} --"), &bench);
+            assert!(shell("iio-focus ", &machine).contains(&command), "{name}: {command}");
+            let offered = shell(&format!("iio-focus {command} --"), &machine);
             assert_eq!(offered, options_of(Some(&command)), "{name}: {command}");
         }
-        assert_eq!(shell("iio-focus --log ", &bench), ["auto", "syslog", "stderr"].map(str::to_owned).into());
-        assert_eq!(shell("iio-focus --attempts ", &bench), Words::new(), "{name}");
+        assert_eq!(
+            shell("iio-focus --log ", &machine),
+            ["auto", "syslog", "stderr"].map(str::to_owned).into()
+        );
+        assert_eq!(shell("iio-focus --attempts ", &machine), Words::new(), "{name}");
     }
 }
 
 #[test]
 fn shells_complete_the_sensors_that_are_there() {
-    let bench = Bench::new();
-    bench.device(0, &[&HTU21[1..], &[("name", "dht11@4\n"), ("label", "kitchen\n")]].concat());
-    bench.device(1, &[&HTU21[1..], &[("name", "dht11@11\n"), ("label", "wine cellar\n")]].concat());
-    let sysfs = bench.path("sys").display().to_string();
+    let machine = Machine::new();
+    machine.device(0, &[&HTU21[1..], &[("name", "dht11@4\n"), ("label", "kitchen\n")]].concat());
+    machine.device(1, &[&HTU21[1..], &[("name", "dht11@11\n"), ("label", "wine cellar\n")]].concat());
+    let sysfs = machine.path("sys").display().to_string();
     for (name, shell) in SHELLS {
         let spelled = if name == "fish" { "wine cellar" } else { "wine\\ cellar" };
         let all =
             ["iio:device0", "dht11@4", "kitchen", "iio:device1", "dht11@11", spelled].map(str::to_owned);
-        assert_eq!(shell(&format!("iio-focus --sysfs {sysfs} --device "), &bench), all.into(), "{name}");
+        assert_eq!(shell(&format!("iio-focus --sysfs {sysfs} --device "), &machine), all.into(), "{name}");
         for line in ["--sysfs {} --device ki", "--sysfs={} --verbose --device ki"] {
             let line = format!("iio-focus {}", line.replace("{}", &sysfs));
-            assert_eq!(shell(&line, &bench), ["kitchen".to_owned()].into(), "{name}: {line}");
+            assert_eq!(shell(&line, &machine), ["kitchen".to_owned()].into(), "{name}: {line}");
         }
     }
     // bash puts in what is behind its own last word break.
@@ -303,17 +311,17 @@ fn shells_complete_the_sensors_that_are_there() {
         ("--device nothing", &[]),
     ] {
         let offered: Words = offered.iter().map(|word| (*word).to_owned()).collect();
-        assert_eq!(bash(&format!("iio-focus --sysfs {sysfs} {typed}"), &bench), offered, "{typed}");
+        assert_eq!(bash(&format!("iio-focus --sysfs {sysfs} {typed}"), &machine), offered, "{typed}");
     }
 }
 
 #[test]
 fn shells_complete_files_and_folders() {
-    let bench = Bench::new();
-    fs::write(bench.path("configuration.toml"), "").unwrap();
+    let machine = Machine::new();
+    fs::write(machine.path("configuration.toml"), "").unwrap();
     for (name, shell) in SHELLS {
-        assert!(shell("iio-focus --config conf", &bench).contains("configuration.toml"), "{name}");
-        let folder = shell("iio-focus list --sysfs sy", &bench);
+        assert!(shell("iio-focus --config conf", &machine).contains("configuration.toml"), "{name}");
+        let folder = shell("iio-focus list --sysfs sy", &machine);
         assert!(folder.contains("sys") || folder.contains("sys/"), "{name}: {folder:?}");
     }
 }
@@ -396,19 +404,19 @@ fn the_readme_and_the_example_mention_every_key_and_say_what_the_man_page_says()
     }
 }
 
-fn load(bench: &Bench, text: &str) -> Config {
-    let path = bench.private_file("config.toml", text).display().to_string();
+fn load(machine: &Machine, text: &str) -> Config {
+    let path = machine.private_file("config.toml", text).display().to_string();
     let args = Args { config: Some(path), ..Args::default() };
     Config::load(&args, &|_| None).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
 #[test]
 fn the_example_shows_the_defaults() {
-    let bench = Bench::new();
+    let machine = Machine::new();
     let as_installed = file("packaging/iio-focus.toml");
     let all = example();
     assert_ne!(settings(&all), settings(&as_installed));
-    let config = load(&bench, &all);
+    let config = load(&machine, &all);
     assert_eq!(config.device.as_deref(), Some("kitchen"));
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
 
@@ -419,12 +427,12 @@ fn the_example_shows_the_defaults() {
         .map(|line| format!("{line}\n"))
         .collect();
     assert_eq!(all.lines().count() - defaults.lines().count(), examples.len());
-    assert_eq!(format!("{:?}", load(&bench, &defaults)), format!("{:?}", load(&bench, &as_installed)));
+    assert_eq!(format!("{:?}", load(&machine, &defaults)), format!("{:?}", load(&machine, &as_installed)));
 }
 
 #[test]
 fn the_man_page_shows_the_defaults() {
-    let bench = Bench::new();
+    let machine = Machine::new();
     let (mut page, mut installed) = (String::new(), String::new());
     for line in man_page_as_toml().lines() {
         let key = line.split(' ').next().unwrap();
@@ -435,7 +443,7 @@ fn the_man_page_shows_the_defaults() {
             installed += &format!("{line}\n");
         }
     }
-    assert_eq!(format!("{:?}", load(&bench, &page)), format!("{:?}", load(&bench, &installed)));
+    assert_eq!(format!("{:?}", load(&machine, &page)), format!("{:?}", load(&machine, &installed)));
 }
 
 // ---- the pages themselves
@@ -443,15 +451,15 @@ fn the_man_page_shows_the_defaults() {
 #[test]
 fn the_man_pages_are_without_mistakes() {
     for name in ["iio-focus.1", "iio-focus.toml.5"] {
-        let bench = Bench::new();
+        let machine = Machine::new();
         let source =
             fs::File::open(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("packaging/{name}.scd")));
         let page = Command::new("scdoc").stdin(source.unwrap()).output().expect("scdoc");
         assert!(page.status.success(), "{name}: {page:?}");
-        fs::write(bench.path(name), page.stdout).unwrap();
+        fs::write(machine.path(name), page.stdout).unwrap();
         let shown = Command::new("man")
             .args(["--warnings", "-l"])
-            .arg(bench.path(name))
+            .arg(machine.path(name))
             .env("LC_ALL", "C.UTF-8")
             .output()
             .expect("man");

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
-use crate::common::Bench;
+use crate::machine::Machine;
 use rusqlite::Connection;
 
 /// 2026-11-01T08:00:00Z
@@ -14,28 +14,28 @@ const MINUTE: i64 = 60_000;
 const HEADER: &str = "time,sensor,temperature_celsius,humidity_percent,attempts,delivered\n";
 
 /// Three readings, a minute apart; the last one waits to be delivered.
-fn bench() -> Bench {
-    let mut bench = Bench::with_sensor();
-    bench.keep([
+fn machine() -> Machine {
+    let mut machine = Machine::with_sensor();
+    machine.keep([
         (MORNING, "kitchen", 20_600, 24_400),
         (MORNING + MINUTE + 5, "kitchen", -50, 100_000),
         (MORNING + 2 * MINUTE, "attic, \"north\"", -23_449, 0),
     ]);
-    database(&bench)
+    database(&machine)
         .execute_batch("UPDATE reading SET delivered_ms = NULL, attempts = 3 WHERE sensor <> 'kitchen'")
         .unwrap();
-    bench.env("TZ", "CET-1CEST,M3.5.0,M10.5.0/3");
-    bench
+    machine.env("TZ", "CET-1CEST,M3.5.0,M10.5.0/3");
+    machine
 }
 
-fn database(bench: &Bench) -> Connection {
-    Connection::open(bench.store()).unwrap()
+fn database(machine: &Machine) -> Connection {
+    Connection::open(machine.store()).unwrap()
 }
 
 /// What is printed, when nothing is wrong.
 #[track_caller]
-fn export(bench: &Bench, options: &[&str]) -> String {
-    let outcome = bench.run(&[&["export"], options].concat());
+fn export(machine: &Machine, options: &[&str]) -> String {
+    let outcome = machine.run(&[&["export"], options].concat());
     assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{outcome:#?}");
     outcome.stdout
 }
@@ -43,7 +43,7 @@ fn export(bench: &Bench, options: &[&str]) -> String {
 #[test]
 fn csv_has_a_header_with_units_and_every_value_as_it_is_kept() {
     assert_eq!(
-        export(&bench(), &[]),
+        export(&machine(), &[]),
         HEADER.to_owned()
             + "2026-11-01T08:00:00.000Z,kitchen,20.6,24.4,1,2026-11-01T08:00:00.500Z\n\
                2026-11-01T08:01:00.005Z,kitchen,-0.05,100.0,1,2026-11-01T08:01:00.505Z\n\
@@ -54,7 +54,7 @@ fn csv_has_a_header_with_units_and_every_value_as_it_is_kept() {
 #[test]
 fn json_lines_say_the_same() {
     assert_eq!(
-        export(&bench(), &["--json"]),
+        export(&machine(), &["--json"]),
         r#"{"time":"2026-11-01T08:00:00.000Z","sensor":"kitchen","temperature_celsius":20.6,"humidity_percent":24.4,"attempts":1,"delivered":"2026-11-01T08:00:00.500Z"}
 {"time":"2026-11-01T08:01:00.005Z","sensor":"kitchen","temperature_celsius":-0.05,"humidity_percent":100.0,"attempts":1,"delivered":"2026-11-01T08:01:00.505Z"}
 {"time":"2026-11-01T08:02:00.000Z","sensor":"attic, \"north\"","temperature_celsius":-23.449,"humidity_percent":0.0,"attempts":3,"delivered":null}
@@ -64,9 +64,9 @@ fn json_lines_say_the_same() {
 
 #[test]
 fn since_is_from_then_on_until_is_before_then_and_a_sensor_is_one_alone() {
-    let bench = bench();
+    let machine = machine();
     let temperatures = |options: &[&str]| -> Vec<String> {
-        let csv = export(&bench, options);
+        let csv = export(&machine, options);
         csv.strip_prefix(HEADER)
             .unwrap()
             .lines()
@@ -85,18 +85,18 @@ fn since_is_from_then_on_until_is_before_then_and_a_sensor_is_one_alone() {
 
 #[test]
 fn all_is_all_also_what_a_wrong_clock_put_into_the_future() {
-    let bench = bench();
-    database(&bench).execute_batch("UPDATE reading SET taken_ms = 4102444800000 WHERE id % 2").unwrap();
-    assert!(export(&bench, &[]).contains("\n2100-01-01T00:00:00.000Z,"));
+    let machine = machine();
+    database(&machine).execute_batch("UPDATE reading SET taken_ms = 4102444800000 WHERE id % 2").unwrap();
+    assert!(export(&machine, &[]).contains("\n2100-01-01T00:00:00.000Z,"));
 }
 
 #[test]
 fn a_reading_from_before_the_clock_was_set_has_the_right_time() {
-    let bench = Bench::with_sensor();
-    bench.run(&[]).delivered();
-    database(&bench).execute_batch("UPDATE reading SET taken_ms = 1000").unwrap();
+    let machine = Machine::with_sensor();
+    machine.run(&[]).delivered();
+    database(&machine).execute_batch("UPDATE reading SET taken_ms = 1000").unwrap();
     let now = humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string();
-    let csv = export(&bench, &[]);
+    let csv = export(&machine, &[]);
     let taken = csv.strip_prefix(HEADER).unwrap().split(',').next().unwrap().to_owned();
     assert!(taken < now && *taken > *"2026", "{csv}");
 }
@@ -115,14 +115,14 @@ fn what_is_not_there_is_one_line_that_says_what_is() {
             "there is no reading of kitchen since 2026-11-01 09:02:00; ",
         ),
     ] {
-        let outcome = bench().run(&[&["export"], options].concat());
+        let outcome = machine().run(&[&["export"], options].concat());
         outcome.fails(66, &[&format!("{what}the store has {there}")]);
         assert_eq!(outcome.stdout, "");
     }
-    let bench = bench();
-    database(&bench).execute("DELETE FROM reading", []).unwrap();
-    bench.run(&["export"]).fails(66, &["there is no reading yet"]);
-    Bench::with_sensor()
+    let machine = machine();
+    database(&machine).execute("DELETE FROM reading", []).unwrap();
+    machine.run(&["export"]).fails(66, &["there is no reading yet"]);
+    Machine::with_sensor()
         .run(&["export"])
         .fails(74, &["cannot read the store", "no run has kept anything yet"]);
 }
@@ -139,51 +139,51 @@ fn a_wrong_time_is_one_line_that_says_what_would_be_right() {
         (&["--since", "2026-11-02", "--until", "2026-11-02"], "--since: must be before --until"),
         (&["--since", "2100-01-01"], "--since: must be before now, and 2100-01-01 00:00:00 is not"),
     ] {
-        bench().run(&[&["export"], options].concat()).fails(64, &[line]);
+        machine().run(&[&["export"], options].concat()).fails(64, &[line]);
     }
 }
 
-/// A bench with more readings than any buffer on the way holds.
-fn with_many() -> Bench {
-    let bench = Bench::with_sensor();
-    bench.keep((0..5000).map(|minute| (MORNING + minute * MINUTE, "kitchen", 20_600, 24_400)));
-    bench
+/// A machine with more readings than any buffer on the way holds.
+fn with_many() -> Machine {
+    let machine = Machine::with_sensor();
+    machine.keep((0..5000).map(|minute| (MORNING + minute * MINUTE, "kitchen", 20_600, 24_400)));
+    machine
 }
 
 #[test]
 fn a_reader_that_has_seen_enough_is_none_of_our_business() {
-    let bench = with_many();
+    let machine = with_many();
     for options in [["export"].as_slice(), &["export", "--json"]] {
         let (ours, theirs) = UnixStream::pair().unwrap();
         drop(ours);
-        let outcome = bench.outcome(bench.command(options).stdout(OwnedFd::from(theirs)));
+        let outcome = machine.outcome(machine.command(options).stdout(OwnedFd::from(theirs)));
         assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{outcome:#?}");
     }
     // As it is typed. bash knows the status of each part.
-    let command = bench.command(&["export"]);
+    let command = machine.command(&["export"]);
     let words: Vec<String> = [command.get_program()]
         .into_iter()
         .chain(command.get_args())
         .map(|word| format!("'{}'", word.to_str().unwrap()))
         .collect();
     let script = format!("{} | head -n 1; echo \"${{PIPESTATUS[@]}}\"", words.join(" "));
-    let outcome = bench.outcome(&mut bench.bare(&["bash", "-c", &script]));
+    let outcome = machine.outcome(&mut machine.bare(&["bash", "-c", &script]));
     assert_eq!((outcome.stdout, outcome.stderr.as_str()), (format!("{HEADER}0 0\n"), ""));
 }
 
 #[test]
 fn a_full_disk_is_an_error() {
-    for bench in [bench(), with_many()] {
+    for machine in [machine(), with_many()] {
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let outcome = bench.outcome(bench.command(&["export"]).stdout(full));
+        let outcome = machine.outcome(machine.command(&["export"]).stdout(full));
         outcome.fails(74, &["standard output: ENOSPC: No space left on device"]);
     }
 }
 
 #[test]
 fn no_locale_changes_a_number() {
-    let mut bench = bench();
-    let csv = export(&bench, &[]);
-    bench.env("LC_ALL", "de_DE.UTF-8");
-    assert_eq!(export(&bench, &[]), csv);
+    let mut machine = machine();
+    let csv = export(&machine, &[]);
+    machine.env("LC_ALL", "de_DE.UTF-8");
+    assert_eq!(export(&machine, &[]), csv);
 }

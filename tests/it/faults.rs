@@ -14,7 +14,7 @@ use std::thread;
 
 use rusqlite::Connection;
 
-use crate::common::{Bench, Server};
+use crate::machine::{Machine, Server};
 
 /// The readings, in m°C: in the backlog from before, of the run that is interrupted, of the clean one after it.
 const OLD: i32 = 10_000;
@@ -28,42 +28,42 @@ struct Call {
     ordinal: usize,
 }
 
-/// A bench with a template of the state that every interrupted run starts from.
+/// A machine with a template of the state that every interrupted run starts from.
 struct Site {
-    bench: Bench,
+    machine: Machine,
     server: Server,
 }
 
 impl Site {
     fn new() -> Site {
-        let mut bench = Bench::with_sensor();
-        bench.set("sensor.temperature-jump", "0");
-        let server = bench.serve();
-        let site = Site { bench, server };
+        let mut machine = Machine::with_sensor();
+        machine.set("sensor.temperature-jump", "0");
+        let server = machine.serve();
+        let site = Site { machine, server };
         site.measure(OLD);
-        let mut first = site.bench.command(&[]);
-        assert_eq!(site.bench.outcome(first.env("FOCUS_FAULT", "exit-1")).status, 69);
-        fs::rename(site.bench.store_dir(), site.bench.path("template")).unwrap();
+        let mut first = site.machine.command(&[]);
+        assert_eq!(site.machine.outcome(first.env("FOCUS_FAULT", "exit-1")).status, 69);
+        fs::rename(site.machine.store_dir(), site.machine.path("template")).unwrap();
         site
     }
 
     fn measure(&self, temperature_mdegc: i32) {
-        let attribute = self.bench.path("sys/bus/iio/devices/iio:device0/in_temp_input");
+        let attribute = self.machine.path("sys/bus/iio/devices/iio:device0/in_temp_input");
         fs::write(attribute, format!("{temperature_mdegc}\n")).unwrap();
     }
 
     /// A run from the template's state, under strace with these options. Returns its exit status.
     fn interrupted(&self, options: &[&str]) -> i32 {
-        let state = self.bench.store_dir();
+        let state = self.machine.store_dir();
         let _ = fs::remove_dir_all(&state);
         fs::create_dir(&state).unwrap();
-        for file in fs::read_dir(self.bench.path("template")).unwrap().flatten() {
+        for file in fs::read_dir(self.machine.path("template")).unwrap().flatten() {
             fs::copy(file.path(), state.join(file.file_name())).unwrap();
         }
-        let _ = fs::remove_file(self.bench.path("record"));
+        let _ = fs::remove_file(self.machine.path("record"));
         self.server.forget();
         self.measure(INTERRUPTED);
-        let outcome = self.bench.run_traced(options, &["--deadline", "20s"]);
+        let outcome = self.machine.run_traced(options, &["--deadline", "20s"]);
         assert!(!outcome.stderr.contains("a bug in iio-focus"), "{options:?}: {outcome:#?}");
         outcome.status
     }
@@ -72,11 +72,11 @@ impl Site {
     /// what that was.
     fn nothing_is_lost(&self, what: &str) -> BTreeSet<i32> {
         self.measure(CLEAN);
-        let outcome = self.bench.run(&[]);
+        let outcome = self.machine.run(&[]);
         assert_eq!(outcome.status, 0, "{what}: {outcome:#?}");
         assert!(outcome.stderr.trim_end().ends_with(" backlog=0"), "{what}: {outcome:#?}");
 
-        let db = Connection::open(self.bench.store()).unwrap();
+        let db = Connection::open(self.machine.store()).unwrap();
         let check: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         assert_eq!(check, "ok", "{what}");
         let kept = self.kept(&db);
@@ -96,7 +96,7 @@ impl Site {
             "{what}: {arrived:?}"
         );
         let allowed = ["readings.db", "readings.db-shm", "readings.db-wal", "readings.db.lock"];
-        for file in fs::read_dir(self.bench.store_dir()).unwrap().flatten() {
+        for file in fs::read_dir(self.machine.store_dir()).unwrap().flatten() {
             let name = file.file_name().into_string().unwrap();
             assert!(allowed.contains(&name.as_str()), "{what}: {name} was left behind");
         }
@@ -126,7 +126,7 @@ fn calls() -> Vec<Call> {
 
 fn traced(site: &Site) -> Vec<Call> {
     assert_eq!(site.interrupted(&[]), 0);
-    let trace = fs::read_to_string(site.bench.path("trace")).unwrap();
+    let trace = fs::read_to_string(site.machine.path("trace")).unwrap();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let calls: Vec<Call> = trace
         .lines()
@@ -144,7 +144,7 @@ fn traced(site: &Site) -> Vec<Call> {
     calls
 }
 
-/// Does the job on every item, on as many benches as there are processors.
+/// Does the job on every item, on as many machines as there are processors.
 fn on_all<T: Sync>(items: &[T], job: impl Fn(&Site, &T) + Sync) {
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -242,5 +242,5 @@ fn the_template_is_what_a_run_starts_from() {
     assert_eq!(site.interrupted(&[]), 0);
     assert_eq!(site.server.arrived(), [INTERRUPTED, OLD]);
     site.nothing_is_lost("undisturbed");
-    assert!(Path::new(&site.bench.store()).exists());
+    assert!(Path::new(&site.machine.store()).exists());
 }

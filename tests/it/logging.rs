@@ -3,48 +3,48 @@
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 
-use crate::common::{Bench, LICENSE, Outcome, PROGRAM, replace_by_link};
+use crate::machine::{LICENSE, Machine, Outcome, PROGRAM, replace_by_link};
 
 const LINE: &str = "temperature=20.6 humidity=24.4 device=dht11@4 attempts=1 delivered=1 backlog=0";
 
 /// A device that is called as on the Pi, with a driver that answers at once.
-fn bench() -> Bench {
-    let bench = Bench::new();
-    bench.device(
+fn machine() -> Machine {
+    let machine = Machine::new();
+    machine.device(
         0,
         &[("name", "dht11@4\n"), ("in_temp_input", "20600"), ("in_humidityrelative_input", "24400")],
     );
-    bench
+    machine
 }
 
 /// The folder that stands at `/dev`, with a socket at `log`.
-fn syslog_of(bench: &Bench) -> (PathBuf, UnixDatagram) {
-    let dev = empty_dev(bench);
+fn syslog_of(machine: &Machine) -> (PathBuf, UnixDatagram) {
+    let dev = empty_dev(machine);
     let socket = UnixDatagram::bind(dev.join("log")).unwrap();
     socket.set_nonblocking(true).unwrap();
     (dev, socket)
 }
 
-fn empty_dev(bench: &Bench) -> PathBuf {
-    let dev = bench.path("dev");
+fn empty_dev(machine: &Machine) -> PathBuf {
+    let dev = machine.path("dev");
     std::fs::create_dir(&dev).unwrap();
     replace_by_link(&dev.join("null"), "/proc/self/fd/0");
     dev
 }
 
 /// The words that start this program with that folder at `/dev`.
-fn words(bench: &Bench, dev: &std::path::Path, arguments: &[&str]) -> Vec<String> {
-    let mut words = Bench::namespace(&[(dev, "/dev")]);
-    let config = bench.private_file("config.toml", bench.config_text()).display().to_string();
-    let sysfs = bench.path("sys").display().to_string();
+fn words(machine: &Machine, dev: &std::path::Path, arguments: &[&str]) -> Vec<String> {
+    let mut words = Machine::namespace(&[(dev, "/dev")]);
+    let config = machine.private_file("config.toml", machine.config_text()).display().to_string();
+    let sysfs = machine.path("sys").display().to_string();
     words.extend([PROGRAM, "--config", &config, "--sysfs", &sysfs].map(str::to_owned));
     words.extend(arguments.iter().map(|word| (*word).to_owned()));
     words
 }
 
 /// Runs with that folder at `/dev`; standard error is not a terminal.
-fn run(bench: &Bench, dev: &std::path::Path, arguments: &[&str]) -> Outcome {
-    bench.outcome(&mut bench.bare(&words(bench, dev, arguments)))
+fn run(machine: &Machine, dev: &std::path::Path, arguments: &[&str]) -> Outcome {
+    machine.outcome(&mut machine.bare(&words(machine, dev, arguments)))
 }
 
 /// What the daemon got: priority and message, the process id checked and cut out.
@@ -72,10 +72,10 @@ const ERR: u32 = 3 * 8 + 3;
 
 #[test]
 fn a_good_run_is_one_line_at_info() {
-    let bench = bench();
-    let (dev, socket) = syslog_of(&bench);
+    let machine = machine();
+    let (dev, socket) = syslog_of(&machine);
     for arguments in [[].as_slice(), &["--log", "auto"], &["--log", "syslog"], &["--log=syslog"]] {
-        let outcome = run(&bench, &dev, arguments);
+        let outcome = run(&machine, &dev, arguments);
         assert_eq!(outcome.status, 0, "{outcome:#?}");
         assert_eq!(received(&socket), [(INFO, LINE.to_owned())], "{arguments:?}");
         assert_eq!(outcome.stderr, "", "{arguments:?}: standard error is no terminal");
@@ -84,10 +84,10 @@ fn a_good_run_is_one_line_at_info() {
 
 #[test]
 fn a_failed_run_is_one_line_at_err() {
-    let mut bench = bench();
-    bench.env("FOCUS_FAULT", "silent");
-    let (dev, socket) = syslog_of(&bench);
-    let outcome = run(&bench, &dev, &[]);
+    let mut machine = machine();
+    machine.env("FOCUS_FAULT", "silent");
+    let (dev, socket) = syslog_of(&machine);
+    let outcome = run(&machine, &dev, &[]);
     assert_eq!((outcome.status, outcome.stderr.as_str()), (69, ""));
     let [(priority, message)] = &received(&socket)[..] else { panic!("not one line") };
     assert_eq!(*priority, ERR);
@@ -95,8 +95,8 @@ fn a_failed_run_is_one_line_at_err() {
         "temperature=20.6 humidity=24.4 device=dht11@4 attempts=1 delivered=0 backlog=1: focus "
     ));
 
-    replace_by_link(&bench.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "/proc/self/mem");
-    let outcome = run(&bench, &dev, &["--attempts", "2"]);
+    replace_by_link(&machine.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "/proc/self/mem");
+    let outcome = run(&machine, &dev, &["--attempts", "2"]);
     assert_eq!((outcome.status, outcome.stderr.as_str()), (74, ""));
     let [(priority, message)] = &received(&socket)[..] else { panic!("not one line") };
     assert_eq!(*priority, ERR);
@@ -105,45 +105,45 @@ fn a_failed_run_is_one_line_at_err() {
 
 #[test]
 fn a_wrong_configuration_and_a_missing_sensor_are_logged_too() {
-    let mut bench = Bench::new();
-    let (dev, socket) = syslog_of(&bench);
-    assert_eq!(run(&bench, &dev, &[]).status, 66);
-    bench.set("focus.pcode", "\"x\"");
-    assert_eq!(run(&bench, &dev, &[]).status, 78);
+    let mut machine = Machine::new();
+    let (dev, socket) = syslog_of(&machine);
+    assert_eq!(run(&machine, &dev, &[]).status, 66);
+    machine.set("focus.pcode", "\"x\"");
+    assert_eq!(run(&machine, &dev, &[]).status, 78);
     let priorities: Vec<u32> = received(&socket).iter().map(|(priority, _)| *priority).collect();
     assert_eq!(priorities, [ERR, ERR]);
 }
 
 #[test]
 fn a_warning_has_its_own_priority() {
-    let mut bench = bench();
-    bench.unset("focus.license");
-    let license = bench.path("license.txt");
+    let mut machine = machine();
+    machine.unset("focus.license");
+    let license = machine.path("license.txt");
     std::fs::write(&license, LICENSE).unwrap();
     std::fs::set_permissions(&license, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
-    bench.set("focus.license-file", &format!("{:?}", license.display().to_string()));
-    let (dev, socket) = syslog_of(&bench);
-    assert_eq!(run(&bench, &dev, &[]).status, 0);
+    machine.set("focus.license-file", &format!("{:?}", license.display().to_string()));
+    let (dev, socket) = syslog_of(&machine);
+    assert_eq!(run(&machine, &dev, &[]).status, 0);
     let got = received(&socket);
     assert_eq!(got.iter().map(|(priority, _)| *priority).collect::<Vec<_>>(), [WARNING, INFO], "{got:?}");
 }
 
 #[test]
 fn verbose_adds_each_try_and_each_line_of_focus_at_debug() {
-    let bench = bench();
-    let (dev, socket) = syslog_of(&bench);
-    assert_eq!(run(&bench, &dev, &["--verbose"]).status, 0);
+    let machine = machine();
+    let (dev, socket) = syslog_of(&machine);
+    assert_eq!(run(&machine, &dev, &["--verbose"]).status, 0);
     let got = received(&socket);
     assert!(got.contains(&(DEBUG, "focus: Collecting stdin-json".to_owned())), "{got:?}");
-    let connected = format!("[TCP] Connected 127.0.0.1:{}", bench.port());
+    let connected = format!("[TCP] Connected 127.0.0.1:{}", machine.port());
     let shown = |(priority, line): &(u32, String)| {
         *priority == DEBUG && line.starts_with("focus: ") && line.ends_with(&connected)
     };
     assert!(got.iter().any(shown), "{got:?}");
     assert_eq!(got.last(), Some(&(INFO, LINE.to_owned())));
 
-    replace_by_link(&bench.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "/proc/self/mem");
-    assert_eq!(run(&bench, &dev, &["--verbose", "--attempts", "2"]).status, 74);
+    replace_by_link(&machine.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "/proc/self/mem");
+    assert_eq!(run(&machine, &dev, &["--verbose", "--attempts", "2"]).status, 74);
     let got = received(&socket);
     let tries: Vec<u32> = got.iter().filter(|(_, line)| line.starts_with("try ")).map(|one| one.0).collect();
     assert_eq!(tries, [DEBUG, DEBUG], "{got:?}");
@@ -152,9 +152,9 @@ fn verbose_adds_each_try_and_each_line_of_focus_at_debug() {
 
 #[test]
 fn to_standard_error_alone_means_that() {
-    let bench = bench();
-    let (dev, socket) = syslog_of(&bench);
-    let outcome = run(&bench, &dev, &["--log", "stderr"]);
+    let machine = machine();
+    let (dev, socket) = syslog_of(&machine);
+    let outcome = run(&machine, &dev, &["--log", "stderr"]);
     assert_eq!(outcome.stderr, format!("iio-focus: {LINE}\n"));
     assert_eq!(received(&socket), []);
 }
@@ -162,23 +162,23 @@ fn to_standard_error_alone_means_that() {
 #[test]
 fn without_a_daemon_the_same_lines_go_to_standard_error() {
     for log in ["auto", "syslog"] {
-        let mut bench = bench();
-        let dev = empty_dev(&bench);
-        let outcome = run(&bench, &dev, &["--log", log]);
+        let mut machine = machine();
+        let dev = empty_dev(&machine);
+        let outcome = run(&machine, &dev, &["--log", log]);
         assert_eq!(outcome.status, 0, "{outcome:#?}");
         assert_eq!(outcome.stderr, format!("iio-focus: {LINE}\n"), "{log}");
-        bench.env("FOCUS_FAULT", "silent");
-        run(&bench, &dev, &["--log", log]).fails(69, &["delivered=0 backlog=1: focus exited with 0"]);
+        machine.env("FOCUS_FAULT", "silent");
+        run(&machine, &dev, &["--log", log]).fails(69, &["delivered=0 backlog=1: focus exited with 0"]);
         // A socket that nobody holds any more.
         drop(UnixDatagram::bind(dev.join("log")).unwrap());
-        run(&bench, &dev, &["--log", log]).fails(69, &["delivered=0 backlog=2: focus exited with 0"]);
+        run(&machine, &dev, &["--log", log]).fails(69, &["delivered=0 backlog=2: focus exited with 0"]);
     }
 }
 
 #[test]
 fn a_daemon_that_does_not_read_neither_blocks_nor_ends_a_run() {
-    let bench = bench();
-    let (dev, socket) = syslog_of(&bench);
+    let machine = machine();
+    let (dev, socket) = syslog_of(&machine);
     // A sender's own buffer may be full before the daemon's queue is: a new one until it gets nowhere.
     let mut sent = 0;
     loop {
@@ -194,7 +194,7 @@ fn a_daemon_that_does_not_read_neither_blocks_nor_ends_a_run() {
         }
     }
     for arguments in [[].as_slice(), &["--verbose"]] {
-        let outcome = run(&bench, &dev, arguments);
+        let outcome = run(&machine, &dev, arguments);
         assert_eq!(outcome.status, 0, "{outcome:#?}");
         assert!(
             outcome.stderr.ends_with(&format!("iio-focus: {LINE}\n")),
@@ -210,15 +210,15 @@ fn a_daemon_that_does_not_read_neither_blocks_nor_ends_a_run() {
 
 #[test]
 fn on_a_terminal_auto_means_both() {
-    let bench = bench();
-    let (dev, socket) = syslog_of(&bench);
+    let machine = machine();
+    let (dev, socket) = syslog_of(&machine);
     // script(1) runs its command on a terminal of its own and prints what appears there.
     let on_terminal = |arguments: &[&str]| {
-        let quoted: Vec<String> = words(&bench, &dev, arguments)
+        let quoted: Vec<String> = words(&machine, &dev, arguments)
             .iter()
             .map(|word| format!("'{}'", word.replace('\'', "'\\''")))
             .collect();
-        let mut command = bench.bare(&["script", "-qec", &quoted.join(" "), "/dev/null"]);
+        let mut command = machine.bare(&["script", "-qec", &quoted.join(" "), "/dev/null"]);
         let outcome = command.output().unwrap();
         assert!(outcome.status.success(), "{outcome:?}");
         String::from_utf8(outcome.stdout).unwrap().replace('\r', "")
@@ -233,17 +233,18 @@ fn on_a_terminal_auto_means_both() {
 
 #[test]
 fn a_file_name_with_a_line_break_stays_one_line() {
-    let bench = bench();
-    let outcome = bench.run(&["--device", "kit\nchen\u{1b}[31m"]);
+    let machine = machine();
+    let outcome = machine.run(&["--device", "kit\nchen\u{1b}[31m"]);
     outcome.fails(66, &["no sensor is called"]);
-    let outcome = bench.outcome(&mut bench.bare(&[PROGRAM, "--log", "stderr", "--config", "/no/a\nb\rc"]));
+    let outcome =
+        machine.outcome(&mut machine.bare(&[PROGRAM, "--log", "stderr", "--config", "/no/a\nb\rc"]));
     outcome.fails(78, &["cannot read /no/a b c: ENOENT"]);
 }
 
 #[test]
 fn a_standard_error_that_is_full_or_closed_ends_no_run() {
-    let bench = bench();
+    let machine = machine();
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-    let mut command = bench.command(&["--verbose"]);
-    assert_eq!(bench.outcome(command.stderr(full)).status, 0);
+    let mut command = machine.command(&["--verbose"]);
+    assert_eq!(machine.outcome(command.stderr(full)).status, 0);
 }

@@ -2,7 +2,6 @@
 
 mod chart;
 mod command_line;
-mod common;
 mod configuration;
 mod corpus;
 mod delivery;
@@ -11,6 +10,7 @@ mod documents;
 mod export;
 mod faults;
 mod logging;
+mod machine;
 mod sensor;
 mod signals;
 mod status;

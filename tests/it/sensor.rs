@@ -8,7 +8,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use crate::common::{Bench, DHT11, HTU21, Outcome, PROGRAM, fifo, replace_by_link};
+use crate::machine::{DHT11, HTU21, Machine, Outcome, PROGRAM, fifo, replace_by_link};
 use iio_focus::clock::{Clock, Deadline};
 use iio_focus::failure::Failure;
 use iio_focus::reading::Reading;
@@ -17,52 +17,52 @@ use iio_focus::sensor::Sensor;
 use nix::sys::signal::Signal;
 
 /// The pair that the JSON shows, from `--dry-run`.
-fn reading_of(bench: &Bench) -> String {
-    let outcome = bench.run(&["--dry-run"]);
+fn reading_of(machine: &Machine) -> String {
+    let outcome = machine.run(&["--dry-run"]);
     assert_eq!(outcome.status, 0, "{outcome:#?}");
     outcome.stdout
 }
 
-fn only(attributes: &[(&str, &str)]) -> Bench {
-    let bench = Bench::new();
-    bench.device(0, attributes);
-    bench
+fn only(attributes: &[(&str, &str)]) -> Machine {
+    let machine = Machine::new();
+    machine.device(0, attributes);
+    machine
 }
 
 // ---- finding it
 
 #[test]
 fn without_a_sensor_the_error_says_what_to_check() {
-    let bench = Bench::new();
+    let machine = Machine::new();
     let wanted =
         ["no temperature and humidity sensor in", "/bus/iio/devices", "dtoverlay=", "lsmod", "dmesg"];
-    bench.run(&[]).fails(66, &wanted);
-    fs::remove_dir_all(bench.path("sys")).unwrap();
-    bench.run(&[]).fails(66, &wanted);
-    bench.run(&["--device", "kitchen"]).fails(66, &wanted);
+    machine.run(&[]).fails(66, &wanted);
+    fs::remove_dir_all(machine.path("sys")).unwrap();
+    machine.run(&[]).fails(66, &wanted);
+    machine.run(&["--device", "kitchen"]).fails(66, &wanted);
 }
 
 #[test]
 fn several_sensors_are_listed_and_none_is_chosen() {
-    let bench = Bench::with_sensor();
-    bench.device(3, &[DHT11.as_slice(), &[("label", "kitchen\n")]].concat());
-    let outcome = bench.run(&[]);
+    let machine = Machine::with_sensor();
+    machine.device(3, &[DHT11.as_slice(), &[("label", "kitchen\n")]].concat());
+    let outcome = machine.run(&[]);
     outcome.fails(66, &["--device", "htu21 (iio:device0); kitchen (dht11@4, iio:device3)"]);
     assert!(outcome.records.is_empty(), "{outcome:#?}");
 }
 
 #[test]
 fn an_unknown_name_is_an_error_that_lists_what_there_is() {
-    let bench = Bench::with_sensor();
+    let machine = Machine::with_sensor();
     for name in ["kitchen", "", "htu2", "htu21 ", "device0", "0", "../iio:device0"] {
-        bench.run(&["--device", name]).fails(66, &[&format!("{name:?}"), "there is htu21 (iio:device0)"]);
+        machine.run(&["--device", name]).fails(66, &[&format!("{name:?}"), "there is htu21 (iio:device0)"]);
     }
 }
 
 #[test]
 fn a_sensor_is_named_by_label_iio_name_or_id() {
-    let bench = Bench::with_sensor();
-    bench.device(
+    let machine = Machine::with_sensor();
+    machine.device(
         11,
         &[
             ("name", "dht20"),
@@ -72,49 +72,51 @@ fn a_sensor_is_named_by_label_iio_name_or_id() {
         ],
     );
     for name in ["kitchen", "dht20", "iio:device11"] {
-        let outcome = bench.run(&["--dry-run", "--device", name]);
+        let outcome = machine.run(&["--dry-run", "--device", name]);
         assert_eq!(outcome.stdout, "{\"temperature\":1.0,\"humidity\":2.0}\n", "{outcome:#?}");
         assert!(outcome.stderr.contains(" device=kitchen "), "{outcome:#?}");
     }
     for name in ["htu21", "iio:device0"] {
-        let outcome = bench.run(&["--dry-run", "--device", name]);
+        let outcome = machine.run(&["--dry-run", "--device", name]);
         assert_eq!(outcome.stdout, "{\"temperature\":20.6,\"humidity\":24.4}\n", "{outcome:#?}");
     }
 }
 
 #[test]
 fn a_name_that_two_sensors_have_is_an_error_with_their_ids() {
-    let bench = Bench::with_sensor();
-    bench.device(1, &HTU21);
-    bench.run(&["--device", "htu21"]).fails(66, &["several", "htu21 (iio:device0); htu21 (iio:device1)"]);
-    assert_eq!(bench.run(&["--device", "iio:device1", "--dry-run"]).status, 0);
+    let machine = Machine::with_sensor();
+    machine.device(1, &HTU21);
+    machine.run(&["--device", "htu21"]).fails(66, &["several", "htu21 (iio:device0); htu21 (iio:device1)"]);
+    assert_eq!(machine.run(&["--device", "iio:device1", "--dry-run"]).status, 0);
 }
 
 #[test]
 fn the_number_of_the_device_does_not_matter() {
     for number in [3, 10, 4_294_967_295] {
-        let bench = Bench::new();
-        bench.device(number, &HTU21);
-        assert_eq!(reading_of(&bench), "{\"temperature\":20.6,\"humidity\":24.4}\n");
+        let machine = Machine::new();
+        machine.device(number, &HTU21);
+        assert_eq!(reading_of(&machine), "{\"temperature\":20.6,\"humidity\":24.4}\n");
     }
 }
 
 #[test]
 fn a_device_with_one_channel_is_passed_over_and_refused_by_name() {
-    let bench = Bench::new();
-    bench.device(0, &[("name", "tmp117"), ("in_temp_raw", "1"), ("in_temp_scale", "7.8125")]);
-    bench.run(&["--device", "tmp117"]).fails(66, &["tmp117 (iio:device0) has no relative-humidity channel"]);
-    bench.device(1, &[("name", "hih"), ("in_humidityrelative_input", "1")]);
-    bench.run(&["--device", "iio:device1"]).fails(66, &["hih (iio:device1) has no temperature channel"]);
-    bench.run(&[]).fails(66, &["tmp117 (iio:device0) has no", "hih (iio:device1) has no"]);
-    bench.device(2, &HTU21);
-    assert_eq!(reading_of(&bench), "{\"temperature\":20.6,\"humidity\":24.4}\n");
+    let machine = Machine::new();
+    machine.device(0, &[("name", "tmp117"), ("in_temp_raw", "1"), ("in_temp_scale", "7.8125")]);
+    machine
+        .run(&["--device", "tmp117"])
+        .fails(66, &["tmp117 (iio:device0) has no relative-humidity channel"]);
+    machine.device(1, &[("name", "hih"), ("in_humidityrelative_input", "1")]);
+    machine.run(&["--device", "iio:device1"]).fails(66, &["hih (iio:device1) has no temperature channel"]);
+    machine.run(&[]).fails(66, &["tmp117 (iio:device0) has no", "hih (iio:device1) has no"]);
+    machine.device(2, &HTU21);
+    assert_eq!(reading_of(&machine), "{\"temperature\":20.6,\"humidity\":24.4}\n");
 }
 
 #[test]
 fn what_is_no_device_is_passed_over() {
-    let bench = Bench::with_sensor();
-    let devices = bench.path("sys/bus/iio/devices");
+    let machine = Machine::with_sensor();
+    let devices = machine.path("sys/bus/iio/devices");
     for name in ["trigger0", "iio:devicex", "iio:device", "iio_sysfs_trigger"] {
         fs::create_dir(devices.join(name)).unwrap();
         fs::write(devices.join(name).join("in_temp_input"), "1").unwrap();
@@ -122,34 +124,34 @@ fn what_is_no_device_is_passed_over() {
     }
     fs::write(devices.join("iio:device5"), "a file").unwrap();
     replace_by_link(&devices.join("iio:device6"), "nowhere");
-    assert_eq!(reading_of(&bench), "{\"temperature\":20.6,\"humidity\":24.4}\n");
+    assert_eq!(reading_of(&machine), "{\"temperature\":20.6,\"humidity\":24.4}\n");
 }
 
 #[test]
 fn a_bus_that_cannot_be_listed_is_an_error_with_the_kernels_word() {
-    let bench = Bench::new();
-    let devices = bench.path("sys/bus/iio/devices");
+    let machine = Machine::new();
+    let devices = machine.path("sys/bus/iio/devices");
     fs::remove_dir(&devices).unwrap();
     fs::write(&devices, "").unwrap();
-    bench.run(&[]).fails(66, &["cannot list", "ENOTDIR"]);
+    machine.run(&[]).fails(66, &["cannot list", "ENOTDIR"]);
 }
 
 #[test]
 fn list_shows_the_usable_sensors_by_number() {
-    let bench = Bench::new();
-    bench.device(10, &HTU21);
-    bench.device(2, &[DHT11.as_slice(), &[("label", "kitchen\n")]].concat());
-    bench.device(3, &[("name", "tmp117"), ("in_temp_input", "1")]);
-    bench.device(4, &[("in_temp_input", "1"), ("in_humidityrelative_input", "1")]);
-    let sysfs = bench.path("sys");
+    let machine = Machine::new();
+    machine.device(10, &HTU21);
+    machine.device(2, &[DHT11.as_slice(), &[("label", "kitchen\n")]].concat());
+    machine.device(3, &[("name", "tmp117"), ("in_temp_input", "1")]);
+    machine.device(4, &[("in_temp_input", "1"), ("in_humidityrelative_input", "1")]);
+    let sysfs = machine.path("sys");
     let sysfs = sysfs.to_str().unwrap();
 
-    let outcome = bench.outcome(&mut bench.bare(&[PROGRAM, "list", "--sysfs", sysfs]));
+    let outcome = machine.outcome(&mut machine.bare(&[PROGRAM, "list", "--sysfs", sysfs]));
     assert_eq!(outcome.status, 0, "{outcome:#?}");
     assert_eq!(outcome.stdout, "iio:device2\tdht11@4\tkitchen\niio:device4\t-\t-\niio:device10\thtu21\t-\n");
     assert_eq!(outcome.stderr, "");
 
-    let outcome = bench.outcome(&mut bench.bare(&[PROGRAM, "list", "--json", "--sysfs", sysfs]));
+    let outcome = machine.outcome(&mut machine.bare(&[PROGRAM, "list", "--json", "--sysfs", sysfs]));
     assert_eq!(outcome.status, 0, "{outcome:#?}");
     let sensors: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     let path = |number| format!("{sysfs}/bus/iio/devices/iio:device{number}");
@@ -166,12 +168,12 @@ fn list_shows_the_usable_sensors_by_number() {
 
 #[test]
 fn list_without_a_sensor_says_what_to_check() {
-    let bench = Bench::new();
-    let sysfs = bench.path("sys").display().to_string();
-    let outcome = bench.outcome(&mut bench.bare(&[PROGRAM, "list", "--sysfs", &sysfs]));
+    let machine = Machine::new();
+    let sysfs = machine.path("sys").display().to_string();
+    let outcome = machine.outcome(&mut machine.bare(&[PROGRAM, "list", "--sysfs", &sysfs]));
     outcome.fails(66, &["no temperature and humidity sensor", "dtoverlay="]);
     assert_eq!(outcome.stdout, "");
-    let outcome = bench.outcome(&mut bench.bare(&[PROGRAM, "list", "--json", "--sysfs", &sysfs]));
+    let outcome = machine.outcome(&mut machine.bare(&[PROGRAM, "list", "--json", "--sysfs", &sysfs]));
     outcome.fails(66, &["no temperature and humidity sensor"]);
     assert_eq!(outcome.stdout, "[]\n");
 }
@@ -191,8 +193,8 @@ fn raw_values_are_scaled_and_shifted_as_far_as_the_driver_says() {
         ),
         (("100", None, Some("-25.5")), ("10", Some("5"), None), "{\"temperature\":-2.6,\"humidity\":0.0}\n"),
     ] {
-        let bench = Bench::new();
-        let device = bench.device(0, &[("name", "si7020\n")]);
+        let machine = Machine::new();
+        let device = machine.device(0, &[("name", "si7020\n")]);
         for (channel, (raw, offset, scale)) in [("in_temp", temperature), ("in_humidityrelative", humidity)] {
             fs::write(device.join(format!("{channel}_raw")), format!("{raw}\n")).unwrap();
             for (what, value) in [("offset", offset), ("scale", scale)] {
@@ -201,18 +203,18 @@ fn raw_values_are_scaled_and_shifted_as_far_as_the_driver_says() {
                 }
             }
         }
-        assert_eq!(reading_of(&bench), json);
+        assert_eq!(reading_of(&machine), json);
     }
 }
 
 #[test]
 fn a_processed_value_goes_before_a_raw_one() {
-    let bench = only(&HTU21);
-    let device = bench.path("sys/bus/iio/devices/iio:device0");
+    let machine = only(&HTU21);
+    let device = machine.path("sys/bus/iio/devices/iio:device0");
     for name in ["in_temp_raw", "in_humidityrelative_raw", "in_temp_scale", "in_humidityrelative_scale"] {
         fs::write(device.join(name), "1\n").unwrap();
     }
-    assert_eq!(reading_of(&bench), "{\"temperature\":20.6,\"humidity\":24.4}\n");
+    assert_eq!(reading_of(&machine), "{\"temperature\":20.6,\"humidity\":24.4}\n");
 }
 
 #[test]
@@ -245,12 +247,12 @@ fn a_value_that_is_no_measurement_is_a_failed_try() {
         (long.as_bytes(), "is too long for a number"),
     ];
     for attribute in ["in_temp_input", "in_humidityrelative_input"] {
-        let mut bench = Bench::with_sensor();
-        bench.set("sensor.attempts", "3");
-        let path = bench.path("sys/bus/iio/devices/iio:device0").join(attribute);
+        let mut machine = Machine::with_sensor();
+        machine.set("sensor.attempts", "3");
+        let path = machine.path("sys/bus/iio/devices/iio:device0").join(attribute);
         for (value, what) in cases {
             fs::write(&path, value).unwrap();
-            let outcome = bench.run(&[]);
+            let outcome = machine.run(&[]);
             let last = format!("(last: {}: {what})", path.display());
             outcome.fails(74, &["no good reading from htu21 in 3 tries: bad value 3 times", &last]);
             assert!(outcome.records.is_empty(), "nothing is sent in its place: {outcome:#?}");
@@ -260,12 +262,12 @@ fn a_value_that_is_no_measurement_is_a_failed_try() {
 
 #[test]
 fn a_product_that_is_no_measurement_is_a_failed_try() {
-    let bench = only(&[
+    let machine = only(&[
         ("in_temp_raw", "2147483647"),
         ("in_temp_scale", "2147483647"),
         ("in_humidityrelative_input", "1"),
     ]);
-    bench.run(&["--attempts", "1"]).fails(74, &["in_temp_raw: is too large for a measurement"]);
+    machine.run(&["--attempts", "1"]).fails(74, &["in_temp_raw: is too large for a measurement"]);
 }
 
 #[test]
@@ -277,9 +279,9 @@ fn a_reading_outside_its_range_is_a_failed_try() {
         ("20000", "100001", "humidity 100.001 %RH is outside 0 to 100"),
         ("20000", "-1", "humidity -0.001 %RH is outside 0 to 100"),
     ] {
-        let mut bench = only(&[("in_temp_input", temperature), ("in_humidityrelative_input", humidity)]);
-        bench.set("sensor.attempts", "2");
-        let outcome = bench.run(&[]);
+        let mut machine = only(&[("in_temp_input", temperature), ("in_humidityrelative_input", humidity)]);
+        machine.set("sensor.attempts", "2");
+        let outcome = machine.run(&[]);
         outcome.fails(74, &["in 2 tries: out of range 2 times", what, "temperature-range"]);
         assert!(outcome.records.is_empty(), "{outcome:#?}");
     }
@@ -290,15 +292,15 @@ fn a_reading_outside_its_range_is_a_failed_try() {
 
 #[test]
 fn the_ranges_are_those_of_the_configuration_and_apply_before_calibration() {
-    let mut bench = Bench::with_sensor();
-    bench.set("sensor.attempts", "1");
-    bench.set("sensor.temperature-range", "[20.7, 30]");
-    bench.run(&[]).fails(74, &["temperature 20.6 °C is outside 20.7 to 30"]);
-    bench.set("sensor.temperature-range", "[-40, 20.6]");
-    bench.set("sensor.temperature-offset", "100.0");
-    assert_eq!(reading_of(&bench), "{\"temperature\":120.6,\"humidity\":24.4}\n");
-    bench.set("sensor.humidity-range", "[24.5, 100]");
-    bench.run(&[]).fails(74, &["humidity 24.4 %RH is outside 24.5 to 100"]);
+    let mut machine = Machine::with_sensor();
+    machine.set("sensor.attempts", "1");
+    machine.set("sensor.temperature-range", "[20.7, 30]");
+    machine.run(&[]).fails(74, &["temperature 20.6 °C is outside 20.7 to 30"]);
+    machine.set("sensor.temperature-range", "[-40, 20.6]");
+    machine.set("sensor.temperature-offset", "100.0");
+    assert_eq!(reading_of(&machine), "{\"temperature\":120.6,\"humidity\":24.4}\n");
+    machine.set("sensor.humidity-range", "[24.5, 100]");
+    machine.run(&[]).fails(74, &["humidity 24.4 %RH is outside 24.5 to 100"]);
 }
 
 #[test]
@@ -308,10 +310,10 @@ fn calibration_is_added_last_and_humidity_stays_within_0_and_100() {
         ("5", "100", "{\"temperature\":25.6,\"humidity\":100.0}\n"),
         ("-30.0", "-50.0", "{\"temperature\":-9.4,\"humidity\":0.0}\n"),
     ] {
-        let mut bench = Bench::with_sensor();
-        bench.set("sensor.temperature-offset", temperature);
-        bench.set("sensor.humidity-offset", humidity);
-        assert_eq!(reading_of(&bench), json);
+        let mut machine = Machine::with_sensor();
+        machine.set("sensor.temperature-offset", temperature);
+        machine.set("sensor.humidity-offset", humidity);
+        assert_eq!(reading_of(&machine), json);
     }
 }
 
@@ -319,22 +321,22 @@ fn calibration_is_added_last_and_humidity_stays_within_0_and_100() {
 
 #[test]
 fn eio_is_tried_again_and_counted() {
-    let mut bench = Bench::with_sensor();
-    let path = bench.path("sys/bus/iio/devices/iio:device0/in_temp_input");
+    let mut machine = Machine::with_sensor();
+    let path = machine.path("sys/bus/iio/devices/iio:device0/in_temp_input");
     replace_by_link(&path, "/proc/self/mem");
-    bench.set("sensor.attempts", "4");
-    let outcome = bench.run(&[]);
+    machine.set("sensor.attempts", "4");
+    let outcome = machine.run(&[]);
     outcome.fails(74, &["in 4 tries: EIO 4 times", "EIO: I/O error", "pull-up"]);
     assert!(outcome.records.is_empty(), "{outcome:#?}");
-    bench.run(&["--attempts", "1"]).fails(74, &["in 1 try: EIO 1 time ("]);
+    machine.run(&["--attempts", "1"]).fails(74, &["in 1 try: EIO 1 time ("]);
 }
 
 #[test]
 fn a_failed_humidity_fails_the_pair() {
-    let bench = Bench::with_sensor();
-    let path = bench.path("sys/bus/iio/devices/iio:device0/in_humidityrelative_input");
+    let machine = Machine::with_sensor();
+    let path = machine.path("sys/bus/iio/devices/iio:device0/in_humidityrelative_input");
     replace_by_link(&path, "/proc/self/mem");
-    let outcome = bench.run(&["--attempts", "2"]);
+    let outcome = machine.run(&["--attempts", "2"]);
     outcome.fails(74, &["EIO 2 times", "in_humidityrelative_input"]);
     assert!(outcome.records.is_empty(), "{outcome:#?}");
 }
@@ -347,9 +349,9 @@ fn run_with_injected(fault: &str, arguments: &[&str]) -> Outcome {
 fn run_named_with_injected(name: &str, fault: &str, arguments: &[&str]) -> Outcome {
     let mut device = HTU21;
     device[0].1 = name;
-    let bench = only(&device);
-    let attribute = bench.path("sys/devices/platform/x0/iio:device0/in_temp_input").display().to_string();
-    bench.run_traced(&["-P", &attribute, "-e", &format!("inject=read:{fault}")], arguments)
+    let machine = only(&device);
+    let attribute = machine.path("sys/devices/platform/x0/iio:device0/in_temp_input").display().to_string();
+    machine.run_traced(&["-P", &attribute, "-e", &format!("inject=read:{fault}")], arguments)
 }
 
 #[test]
@@ -392,17 +394,17 @@ fn a_wrong_checksum_is_not_taken_for_a_device_that_is_gone() {
 #[test]
 fn an_attribute_that_cannot_be_opened_ends_the_run_at_the_first_try() {
     for (errno, advice) in [("ENOENT", "the device went away"), ("EACCES", "let this user read")] {
-        let bench = Bench::with_sensor();
-        let attribute = bench.path("sys/bus/iio/devices/iio:device0/in_temp_input").display().to_string();
+        let machine = Machine::with_sensor();
+        let attribute = machine.path("sys/bus/iio/devices/iio:device0/in_temp_input").display().to_string();
         let inject = format!("inject=openat:error={errno}");
-        let outcome = bench.run_traced(&["-P", &attribute, "-e", &inject], &[]);
+        let outcome = machine.run_traced(&["-P", &attribute, "-e", &inject], &[]);
         outcome.fails(74, &["in 1 try: ", errno, advice, &attribute]);
     }
-    let bench = Bench::with_sensor();
-    let attribute = bench.path("sys/bus/iio/devices/iio:device0/in_temp_input");
+    let machine = Machine::with_sensor();
+    let attribute = machine.path("sys/bus/iio/devices/iio:device0/in_temp_input");
     fs::remove_file(&attribute).unwrap();
     fs::create_dir(&attribute).unwrap();
-    bench.run(&[]).fails(74, &["in 1 try: EISDIR 1 time"]);
+    machine.run(&[]).fails(74, &["in 1 try: EISDIR 1 time"]);
 }
 
 #[test]
@@ -414,11 +416,11 @@ fn an_interrupted_read_is_repeated_without_counting() {
 
 #[test]
 fn the_run_ends_by_its_deadline_when_the_sensor_does_not_answer() {
-    let mut bench = Bench::with_sensor();
-    replace_by_link(&bench.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "/proc/self/mem");
+    let mut machine = Machine::with_sensor();
+    replace_by_link(&machine.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "/proc/self/mem");
     // Another try could take the 1.2 s that a read may take, and that is more than there is.
-    bench.set("sensor.retry-delay", "\"1s\"");
-    let outcome = bench.run(&["--deadline", "2s"]);
+    machine.set("sensor.retry-delay", "\"1s\"");
+    let outcome = machine.run(&["--deadline", "2s"]);
     outcome.fails(74, &["in 1 try before the deadline: EIO 1 time"]);
 }
 
@@ -426,9 +428,9 @@ fn the_run_ends_by_its_deadline_when_the_sensor_does_not_answer() {
 
 #[test]
 fn a_dht11_reading_that_comes_at_once_is_not_fresh() {
-    let bench = only(&DHT11);
+    let machine = only(&DHT11);
     // Plain files answer in microseconds; only a test machine that stalls for 18 ms makes one look fresh.
-    let outcomes: Vec<_> = (0..5).map(|_| bench.run(&["--retry-delay", "3s", "--attempts", "1"])).collect();
+    let outcomes: Vec<_> = (0..5).map(|_| machine.run(&["--retry-delay", "3s", "--attempts", "1"])).collect();
     let stale = outcomes.iter().find(|outcome| outcome.status == 74);
     let stale = stale.unwrap_or_else(|| panic!("{outcomes:#?}"));
     stale.fails(74, &["in 1 try: not fresh 1 time", "cache", "another program reads the same sensor"]);
@@ -445,15 +447,15 @@ fn a_sensor_without_a_cache_may_answer_at_once() {
 
 #[test]
 fn dht11_needs_a_pause_longer_than_its_cache() {
-    let mut bench = only(&DHT11);
+    let mut machine = only(&DHT11);
     for delay in ["0s", "2s", "1999ms"] {
-        bench.set("sensor.retry-delay", &format!("{delay:?}"));
-        bench.run(&[]).fails(78, &["retry-delay", "2s", "dht11@4"]);
+        machine.set("sensor.retry-delay", &format!("{delay:?}"));
+        machine.run(&[]).fails(78, &["retry-delay", "2s", "dht11@4"]);
     }
-    bench.unset("sensor.retry-delay");
-    bench.run(&["--retry-delay", "2s"]).fails(78, &["retry-delay"]);
+    machine.unset("sensor.retry-delay");
+    machine.run(&["--retry-delay", "2s"]).fails(78, &["retry-delay"]);
     // The default is long enough.
-    assert_ne!(bench.run(&["--attempts", "1"]).status, 78);
+    assert_ne!(machine.run(&["--attempts", "1"]).status, 78);
 }
 
 /// Virtual time: what it says at each look, and what happens in a pause.
@@ -485,8 +487,8 @@ impl<F: Fn(usize)> Clock for Script<F> {
 }
 
 fn read_at(device: &[(&str, &str)], times_ms: &[u64]) -> Result<Reading, Failure> {
-    let bench = only(device);
-    let sensor = Sensor::find(&bench.path("sys"), None).unwrap();
+    let machine = only(device);
+    let sensor = Sensor::find(&machine.path("sys"), None).unwrap();
     sensor.read(&Script::new(times_ms, |_| ()))
 }
 
@@ -524,11 +526,11 @@ fn sub_zero_values_of_clones_are_mended_for_dht11_alone() {
 
 #[test]
 fn a_sensor_that_recovers_between_two_tries_gives_its_new_values() {
-    let bench = only(&HTU21);
-    let device = bench.path("sys/bus/iio/devices/iio:device0");
+    let machine = only(&HTU21);
+    let device = machine.path("sys/bus/iio/devices/iio:device0");
     let temperature = device.join("in_temp_input");
     replace_by_link(&temperature, "/proc/self/mem");
-    let sensor = Sensor::find(&bench.path("sys"), None).unwrap();
+    let sensor = Sensor::find(&machine.path("sys"), None).unwrap();
     let clock = Script::new(&[], |pause| {
         if pause == 2 {
             fs::remove_file(&temperature).unwrap();
@@ -549,10 +551,10 @@ fn a_sensor_that_recovers_between_two_tries_gives_its_new_values() {
 
 #[test]
 fn a_sensor_that_is_unbound_between_two_tries_ends_them() {
-    let bench = only(&HTU21);
-    let device = bench.path("sys/devices/platform/x0/iio:device0");
+    let machine = only(&HTU21);
+    let device = machine.path("sys/devices/platform/x0/iio:device0");
     replace_by_link(&device.join("in_temp_input"), "/proc/self/mem");
-    let sensor = Sensor::find(&bench.path("sys"), None).unwrap();
+    let sensor = Sensor::find(&machine.path("sys"), None).unwrap();
     let clock = Script::new(&[], |_| fs::remove_dir_all(&device).unwrap());
     let policy = Policy {
         attempts: 10,
@@ -571,11 +573,11 @@ fn a_sensor_that_is_unbound_between_two_tries_ends_them() {
 
 #[test]
 fn temperature_is_read_before_humidity_and_each_once() {
-    let bench = only(&HTU21);
-    let device = bench.path("sys/bus/iio/devices/iio:device0");
+    let machine = only(&HTU21);
+    let device = machine.path("sys/bus/iio/devices/iio:device0");
     fifo(&device.join("in_temp_input"));
     fifo(&device.join("in_humidityrelative_input"));
-    let child = bench.command(&["--dry-run", "--attempts", "1"]).spawn().unwrap();
+    let child = machine.command(&["--dry-run", "--attempts", "1"]).spawn().unwrap();
     // Opening a named pipe waits for its reader, so this hangs if the order is another.
     let answer =
         |path: &Path, value: &str| File::options().write(true).open(path)?.write_all(value.as_bytes());
@@ -583,7 +585,7 @@ fn temperature_is_read_before_humidity_and_each_once() {
         answer(&device.join("in_temp_input"), "1500\n").unwrap();
         answer(&device.join("in_humidityrelative_input"), "2500\n").unwrap();
     });
-    let outcome = bench.finish(child);
+    let outcome = machine.finish(child);
     writer.join().unwrap();
     assert_eq!(outcome.stdout, "{\"temperature\":1.5,\"humidity\":2.5}\n", "{outcome:#?}");
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::common::{Bench, LICENSE, PATH, PROGRAM};
+use crate::machine::{LICENSE, Machine, PATH, PROGRAM};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -36,11 +36,11 @@ impl Said {
     }
 }
 
-fn status(bench: &Bench, arguments: &[&str]) -> Said {
-    let config = bench.private_file("config.toml", bench.config_text());
+fn status(machine: &Machine, arguments: &[&str]) -> Said {
+    let config = machine.private_file("config.toml", machine.config_text());
     let mut all = vec![PROGRAM, "status", "--config", config.to_str().unwrap()];
     all.extend(arguments);
-    let output = bench.bare(&all).env("TZ", "UTC0").output().unwrap();
+    let output = machine.bare(&all).env("TZ", "UTC0").output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     let said = Said {
         status: output.status.code().unwrap(),
@@ -51,19 +51,19 @@ fn status(bench: &Bench, arguments: &[&str]) -> Said {
     said
 }
 
-fn database(bench: &Bench) -> Connection {
-    Connection::open(bench.store()).unwrap()
+fn database(machine: &Machine) -> Connection {
+    Connection::open(machine.store()).unwrap()
 }
 
 fn now_ms() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
-/// A bench with so many good runs in its store, a minute apart, the last one half a minute ago.
-fn with_good_runs(count: i64) -> Bench {
-    let bench = Bench::with_sensor();
-    bench.run(&[]).delivered();
-    database(&bench)
+/// A machine with so many good runs in its store, a minute apart, the last one half a minute ago.
+fn with_good_runs(count: i64) -> Machine {
+    let machine = Machine::with_sensor();
+    machine.run(&[]).delivered();
+    database(&machine)
         .execute(
             "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?1 - 1)
              INSERT INTO reading (id, taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent,
@@ -74,13 +74,13 @@ fn with_good_runs(count: i64) -> Bench {
             [count, now_ms() - 30_000],
         )
         .unwrap();
-    database(&bench).execute("DELETE FROM reading WHERE id < 1000", []).unwrap();
-    bench
+    database(&machine).execute("DELETE FROM reading WHERE id < 1000", []).unwrap();
+    machine
 }
 
 /// As if all this had been so long ago.
-fn age(bench: &Bench, ms: i64) {
-    database(bench)
+fn age(machine: &Machine, ms: i64) {
+    database(machine)
         .execute_batch(&format!(
             "UPDATE reading SET taken_ms = taken_ms - {ms}, delivered_ms = delivered_ms - {ms}, boot_id = 'another boot';
              UPDATE miss SET ended_ms = ended_ms - {ms}, boot_id = 'another boot'"
@@ -104,17 +104,17 @@ fn when_all_is_well_it_says_so_first() {
 
 #[test]
 fn a_failed_run_is_told_with_since_when_and_why() {
-    let mut bench = with_good_runs(3);
-    bench.env("FOCUS_FAULT", "silent");
-    assert_eq!(bench.run(&[]).status, 69);
-    let failing = status(&bench, &[]);
+    let mut machine = with_good_runs(3);
+    machine.env("FOCUS_FAULT", "silent");
+    assert_eq!(machine.run(&[]).status, 69);
+    let failing = status(&machine, &[]);
     failing.verdict(1, ", 1 run in a row: focus exited with 0 but did not say that it was connected");
     assert_eq!(failing.line("backlog"), "1");
-    age(&bench, 120_000);
-    fs::remove_file(bench.path("sys/bus/iio/devices/iio:device0/in_temp_input")).unwrap();
-    assert_eq!(bench.run(&[]).status, 66);
-    let said = status(&bench, &[]);
-    let first: i64 = database(&bench)
+    age(&machine, 120_000);
+    fs::remove_file(machine.path("sys/bus/iio/devices/iio:device0/in_temp_input")).unwrap();
+    assert_eq!(machine.run(&[]).status, 66);
+    let said = status(&machine, &[]);
+    let first: i64 = database(&machine)
         .query_row("SELECT taken_ms FROM reading WHERE status = 69", [], |row| row.get(0))
         .unwrap();
     let since = humantime::format_rfc3339_seconds(
@@ -128,62 +128,62 @@ fn a_failed_run_is_told_with_since_when_and_why() {
     assert!(said.line("last failure").contains("ago: no temperature and humidity sensor"), "{}", said.stdout);
     assert_eq!(said.line("last hour"), "good runs 60.0 % of 5, good tries 80.0 % of 5, errors EIO 1");
     // It works again: what was is still told.
-    fs::write(bench.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "20600").unwrap();
-    bench.unset_env("FOCUS_FAULT");
-    assert_eq!(bench.run(&[]).status, 0);
-    let said = status(&bench, &[]);
+    fs::write(machine.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "20600").unwrap();
+    machine.unset_env("FOCUS_FAULT");
+    assert_eq!(machine.run(&[]).status, 0);
+    let said = status(&machine, &[]);
     said.verdict(0, "ok: ");
     assert!(said.line("last failure").contains("no temperature and humidity sensor"));
 }
 
 #[test]
 fn a_run_that_was_killed_counts_as_failed() {
-    let bench = with_good_runs(2);
-    database(&bench).execute("UPDATE reading SET status = NULL WHERE id = 1001", []).unwrap();
-    status(&bench, &[]).verdict(1, "1 run in a row: the run was killed, or the power went");
+    let machine = with_good_runs(2);
+    database(&machine).execute("UPDATE reading SET status = NULL WHERE id = 1001", []).unwrap();
+    status(&machine, &[]).verdict(1, "1 run in a row: the run was killed, or the power went");
 }
 
 #[test]
 fn a_reading_that_is_too_old_is_stale() {
-    let bench = with_good_runs(2);
+    let machine = with_good_runs(2);
     for (max_age, code, words) in [
         ("1h", 0, "ok: the last reading is 3"),
         ("1s", 1, "old, more than 1s, and no run has failed since: check the timer or cron"),
     ] {
-        status(&bench, &["--max-age", max_age]).verdict(code, words);
+        status(&machine, &["--max-age", max_age]).verdict(code, words);
     }
-    age(&bench, 400_000);
-    status(&bench, &[]).verdict(1, "stale: the last reading is 7m 1");
+    age(&machine, 400_000);
+    status(&machine, &[]).verdict(1, "stale: the last reading is 7m 1");
     // So old that none of its runs is looked at any more.
-    age(&bench, 8 * 86_400_000);
-    let said = status(&bench, &[]);
+    age(&machine, 8 * 86_400_000);
+    let said = status(&machine, &[]);
     said.verdict(1, "stale: the last reading is 8days");
     assert_eq!(said.line("last week"), "good runs none, good tries none, errors none");
 }
 
 #[test]
 fn the_longest_gap_is_the_longest_of_the_week_up_to_now() {
-    let bench = with_good_runs(60);
-    database(&bench).execute("DELETE FROM reading WHERE id BETWEEN 1010 AND 1029", []).unwrap();
-    assert!(status(&bench, &[]).line("longest gap").starts_with("21m from "));
-    age(&bench, 3_600_000);
-    assert!(status(&bench, &["--max-age", "1d"]).line("longest gap").starts_with("1h from "));
+    let machine = with_good_runs(60);
+    database(&machine).execute("DELETE FROM reading WHERE id BETWEEN 1010 AND 1029", []).unwrap();
+    assert!(status(&machine, &[]).line("longest gap").starts_with("21m from "));
+    age(&machine, 3_600_000);
+    assert!(status(&machine, &["--max-age", "1d"]).line("longest gap").starts_with("1h from "));
 }
 
 #[test]
 fn times_of_this_boot_are_those_of_the_clock_as_it_is_set_now() {
-    let bench = Bench::with_sensor();
-    bench.run(&[]).delivered();
-    database(&bench).execute("UPDATE reading SET taken_ms = 0", []).unwrap();
-    status(&bench, &[]).verdict(0, "ok: the last reading is ");
+    let machine = Machine::with_sensor();
+    machine.run(&[]).delivered();
+    database(&machine).execute("UPDATE reading SET taken_ms = 0", []).unwrap();
+    status(&machine, &[]).verdict(0, "ok: the last reading is ");
 }
 
 #[test]
 fn programs_get_json_with_the_same() {
-    let mut bench = with_good_runs(3);
-    bench.env("FOCUS_FAULT", "silent");
-    bench.run(&[]);
-    let said = status(&bench, &["--json"]);
+    let mut machine = with_good_runs(3);
+    machine.env("FOCUS_FAULT", "silent");
+    machine.run(&[]);
+    let said = status(&machine, &["--json"]);
     let json = said.json();
     assert_eq!(said.status, 1);
     assert_eq!(json["verdict"], "failing");
@@ -204,9 +204,9 @@ fn programs_get_json_with_the_same() {
 
 #[test]
 fn node_exporter_gets_metrics_that_promtool_finds_good() {
-    let bench = with_good_runs(3);
-    database(&bench).execute("UPDATE reading SET sensor = 'the \"attic\"\\'", []).unwrap();
-    let said = status(&bench, &["--prometheus"]);
+    let machine = with_good_runs(3);
+    database(&machine).execute("UPDATE reading SET sensor = 'the \"attic\"\\'", []).unwrap();
+    let said = status(&machine, &["--prometheus"]);
     assert_eq!(said.status, 0);
     for line in [
         "iio_focus_up 1",
@@ -236,45 +236,45 @@ fn node_exporter_gets_metrics_that_promtool_finds_good() {
 
 #[test]
 fn a_store_that_is_not_there_or_not_ours_is_one_clear_line() {
-    let bench = Bench::with_sensor();
-    let said = status(&bench, &[]);
+    let machine = Machine::with_sensor();
+    let said = status(&machine, &[]);
     assert_eq!((said.status, said.stdout.as_str()), (74, ""));
     assert!(
         said.stderr.ends_with("readings.db: it is not there, so no run has kept anything yet\n"),
         "{}",
         said.stderr
     );
-    fs::create_dir(bench.store_dir()).unwrap();
+    fs::create_dir(machine.store_dir()).unwrap();
     for (content, why) in [
         ("not a database, but long enough to be looked at", "file is not a database"),
         ("", "an earlier version's"),
     ] {
-        fs::write(bench.store(), content).unwrap();
-        let said = status(&bench, &[]);
+        fs::write(machine.store(), content).unwrap();
+        let said = status(&machine, &[]);
         assert_eq!(said.status, 74);
         assert!(said.stderr.contains(why) && said.stderr.lines().count() == 1, "{}", said.stderr);
-        assert_eq!(fs::read(bench.store()).unwrap(), content.as_bytes());
+        assert_eq!(fs::read(machine.store()).unwrap(), content.as_bytes());
     }
 }
 
 #[test]
 fn nothing_is_written_to_the_store() {
-    let bench = with_good_runs(3);
-    database(&bench).execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-    let before = fs::read(bench.store()).unwrap();
-    status(&bench, &[]);
-    assert_eq!(fs::read(bench.store()).unwrap(), before);
+    let machine = with_good_runs(3);
+    database(&machine).execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    let before = fs::read(machine.store()).unwrap();
+    status(&machine, &[]);
+    assert_eq!(fs::read(machine.store()).unwrap(), before);
 }
 
 #[test]
 fn a_wrong_command_line_is_told() {
-    let bench = with_good_runs(1);
+    let machine = with_good_runs(1);
     for (arguments, words) in [
         (["--max-age", "soon"].as_slice(), "--max-age: must be a duration in quotes, from 1s"),
         (&["--json", "--prometheus"], "--json and --prometheus: only one"),
         (&["--sysfs", "/sys"], "--sysfs"),
     ] {
-        let said = status(&bench, arguments);
+        let said = status(&machine, arguments);
         assert_eq!(said.status, 64);
         assert!(said.stderr.contains(words) && said.stderr.lines().count() == 1, "{}", said.stderr);
     }

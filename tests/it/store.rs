@@ -6,36 +6,36 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::{Signal, kill};
 use rusqlite::Connection;
 
-use crate::common::{Bench, Outcome, pid_of};
+use crate::machine::{Machine, Outcome, pid_of};
 
 const DELIVERED: &str = "temperature=20.6 humidity=24.4 device=htu21 attempts=1 delivered=1 backlog=";
 
-fn database(bench: &Bench) -> Connection {
-    Connection::open(bench.store()).unwrap()
+fn database(machine: &Machine) -> Connection {
+    Connection::open(machine.store()).unwrap()
 }
 
 fn count(db: &Connection, rows: &str) -> i64 {
     db.query_row(&format!("SELECT count(*) FROM {rows}"), [], |row| row.get(0)).unwrap()
 }
 
-fn measure(bench: &Bench, temperature_mdegc: i32) {
-    fs::write(bench.path("sys/bus/iio/devices/iio:device0/in_temp_input"), temperature_mdegc.to_string())
+fn measure(machine: &Machine, temperature_mdegc: i32) {
+    fs::write(machine.path("sys/bus/iio/devices/iio:device0/in_temp_input"), temperature_mdegc.to_string())
         .unwrap();
 }
 
-/// A bench whose store has these readings in its backlog, oldest first.
-fn with_backlog(temperatures_mdegc: &[i32]) -> Bench {
-    let mut bench = Bench::with_sensor();
-    bench.set("sensor.temperature-jump", "0");
-    bench.env("FOCUS_FAULT", "silent");
+/// A machine whose store has these readings in its backlog, oldest first.
+fn with_backlog(temperatures_mdegc: &[i32]) -> Machine {
+    let mut machine = Machine::with_sensor();
+    machine.set("sensor.temperature-jump", "0");
+    machine.env("FOCUS_FAULT", "silent");
     for temperature_mdegc in temperatures_mdegc {
-        measure(&bench, *temperature_mdegc);
-        assert_eq!(bench.run(&[]).status, 69);
+        measure(&machine, *temperature_mdegc);
+        assert_eq!(machine.run(&[]).status, 69);
     }
-    measure(&bench, 20_600);
-    bench.unset_env("FOCUS_FAULT");
-    fs::remove_file(bench.path("record")).unwrap();
-    bench
+    measure(&machine, 20_600);
+    machine.unset_env("FOCUS_FAULT");
+    fs::remove_file(machine.path("record")).unwrap();
+    machine
 }
 
 #[track_caller]
@@ -51,12 +51,12 @@ fn says(outcome: &Outcome, status: i32, lines: &[&str]) {
 
 #[test]
 fn a_reading_is_in_the_store_before_focus_has_it() {
-    let bench = Bench::with_fault("hang");
-    let child = bench.start_until_focus_hangs(&mut bench.command(&[]));
-    let db = database(&bench);
+    let machine = Machine::with_fault("hang");
+    let child = machine.start_until_focus_hangs(&mut machine.command(&[]));
+    let db = database(&machine);
     assert_eq!(count(&db, "reading JOIN backlog USING (id) WHERE delivered_ms IS NULL"), 1);
     kill(pid_of(&child), Signal::SIGTERM).unwrap();
-    assert_eq!(bench.finish(child).status, 143);
+    assert_eq!(machine.finish(child).status, 143);
     let reason: String = db.query_row("SELECT reason FROM reading", [], |row| row.get(0)).unwrap();
     assert!(reason.starts_with("focus was ended: this program got SIGTERM"), "{reason}");
     assert_eq!(count(&db, "backlog"), 1);
@@ -64,9 +64,9 @@ fn a_reading_is_in_the_store_before_focus_has_it() {
 
 #[test]
 fn a_delivered_reading_stays_as_history() {
-    let bench = Bench::with_sensor();
-    bench.run(&[]).delivered();
-    let db = database(&bench);
+    let machine = Machine::with_sensor();
+    machine.run(&[]).delivered();
+    let db = database(&machine);
     let row = db.query_row(
         "SELECT sensor, temperature_mdegc, humidity_mpercent, attempts, reason, delivered_ms - taken_ms,
                 boot_ms, boot_id FROM reading",
@@ -92,9 +92,9 @@ fn a_delivered_reading_stays_as_history() {
 
 #[test]
 fn this_reading_goes_first_and_then_the_oldest_each_with_its_time() {
-    let bench = with_backlog(&[1_000, 2_000, 3_000]);
-    let server = bench.serve();
-    let db = database(&bench);
+    let machine = with_backlog(&[1_000, 2_000, 3_000]);
+    let server = machine.serve();
+    let db = database(&machine);
     // As if taken on other days; 2 is of this boot, whose clock was set since.
     db.execute_batch(
         "UPDATE reading SET boot_id = 'another boot', taken_ms = 1700000000999 WHERE id = 1;
@@ -104,7 +104,7 @@ fn this_reading_goes_first_and_then_the_oldest_each_with_its_time() {
     .unwrap();
     let before = now();
     says(
-        &bench.run(&[]),
+        &machine.run(&[]),
         0,
         &["temperature=20.6 humidity=24.4 device=htu21 attempts=1 delivered=4 backlog=0"],
     );
@@ -120,10 +120,10 @@ fn this_reading_goes_first_and_then_the_oldest_each_with_its_time() {
 
 #[test]
 fn the_backlog_has_the_fields_that_are_asked_for_now() {
-    let mut bench = with_backlog(&[30_000]);
-    bench.set("focus.fields", r#"["dewpoint", "temperature"]"#);
-    let server = bench.serve();
-    bench.run(&[]);
+    let mut machine = with_backlog(&[30_000]);
+    machine.set("focus.fields", r#"["dewpoint", "temperature"]"#);
+    let server = machine.serve();
+    machine.run(&[]);
     let lines: Vec<String> = server.records().into_iter().map(|record| record.stdin).collect();
     assert_eq!(
         lines,
@@ -138,61 +138,61 @@ fn now() -> i64 {
 
 #[test]
 fn the_backlog_waits_from_the_first_that_fails() {
-    let mut bench = with_backlog(&[1_000, 2_000, 3_000]);
-    let server = bench.serve();
-    bench.env("FOCUS_FAULT", "good,good,silent");
+    let mut machine = with_backlog(&[1_000, 2_000, 3_000]);
+    let server = machine.serve();
+    machine.env("FOCUS_FAULT", "good,good,silent");
     says(
-        &bench.run(&[]),
+        &machine.run(&[]),
         0,
         &["delivered=2 backlog=2", "warning: the backlog has to wait: focus exited with 0 but did not say"],
     );
     assert_eq!(server.arrived(), [20_600, 1_000]);
-    let db = database(&bench);
+    let db = database(&machine);
     assert_eq!(count(&db, "reading WHERE reason LIKE 'focus exited with 0 but%' AND id = 2"), 1);
 }
 
 #[test]
 fn while_this_reading_fails_the_backlog_is_not_tried() {
-    let mut bench = with_backlog(&[1_000]);
-    bench.env("FOCUS_FAULT", "silent");
-    let outcome = bench.run(&[]);
+    let mut machine = with_backlog(&[1_000]);
+    machine.env("FOCUS_FAULT", "silent");
+    let outcome = machine.run(&[]);
     assert_eq!((outcome.status, outcome.records.len()), (69, 1), "{outcome:#?}");
     assert!(outcome.error(69).contains(" delivered=0 backlog=2: focus exited with 0"));
 }
 
 #[test]
 fn a_dry_run_keeps_nothing_and_needs_no_lock() {
-    let bench = Bench::with_sensor();
-    assert_eq!(bench.run(&["--dry-run"]).status, 0);
-    assert!(!bench.store_dir().exists());
+    let machine = Machine::with_sensor();
+    assert_eq!(machine.run(&["--dry-run"]).status, 0);
+    assert!(!machine.store_dir().exists());
 }
 
 // ---- limits
 
 #[test]
 fn over_the_limit_the_oldest_are_dropped_and_counted() {
-    let mut bench = with_backlog(&[1_000, 2_000, 3_000]);
-    bench.set("store.backlog", "2");
-    bench.env("FOCUS_FAULT", "silent");
+    let mut machine = with_backlog(&[1_000, 2_000, 3_000]);
+    machine.set("store.backlog", "2");
+    machine.env("FOCUS_FAULT", "silent");
     says(
-        &bench.run(&[]),
+        &machine.run(&[]),
         69,
         &[
             "warning: dropped=2: the backlog is full, its oldest readings are lost (limit 2)",
             "backlog=2: focus",
         ],
     );
-    let db = database(&bench);
+    let db = database(&machine);
     assert_eq!(count(&db, "reading WHERE temperature_mdegc IN (3000, 20600)"), 2);
     assert_eq!((count(&db, "reading"), count(&db, "backlog")), (2, 2));
 }
 
 #[test]
 fn delivered_readings_go_when_they_are_old_and_undelivered_ones_stay() {
-    let mut bench = with_backlog(&[1_000]);
-    bench.set("store.keep", "\"1h\"");
+    let mut machine = with_backlog(&[1_000]);
+    machine.set("store.keep", "\"1h\"");
     let day = 86_400_000;
-    let db = database(&bench);
+    let db = database(&machine);
     db.execute_batch(&format!(
         "UPDATE reading SET taken_ms = taken_ms - {day}, boot_id = 'another boot';
          INSERT INTO reading SELECT id + 1, taken_ms, boot_ms, boot_id, sensor, 2000, 0, 1, taken_ms, NULL, NULL, 0
@@ -202,8 +202,8 @@ fn delivered_readings_go_when_they_are_old_and_undelivered_ones_stay() {
          INSERT INTO miss VALUES (1, 0, 0, '', 0, 1, NULL, 74, ''), (2, 9e15, 0, '', 0, 1, NULL, 74, '');"
     ))
     .unwrap();
-    bench.env("FOCUS_FAULT", "silent");
-    bench.run(&[]);
+    machine.env("FOCUS_FAULT", "silent");
+    machine.run(&[]);
     assert_eq!(count(&db, "reading WHERE temperature_mdegc IN (1000, 3000, 20600)"), 3);
     assert_eq!(count(&db, "reading"), 3);
     assert_eq!((count(&db, "miss"), count(&db, "miss WHERE id = 2")), (1, 1));
@@ -213,12 +213,12 @@ fn delivered_readings_go_when_they_are_old_and_undelivered_ones_stay() {
 
 #[test]
 fn a_run_is_kept_with_its_failed_tries_and_its_exit_status() {
-    let mut bench = Bench::with_sensor();
-    bench.set("sensor.retry-delay", "\"1ms\"");
-    bench.set("sensor.temperature-range", "[0.0, 30.0]");
+    let mut machine = Machine::with_sensor();
+    machine.set("sensor.retry-delay", "\"1ms\"");
+    machine.set("sensor.temperature-range", "[0.0, 30.0]");
     type Run = (u32, Option<String>, Option<u8>, Option<String>);
-    let runs = |bench: &Bench| -> Vec<Run> {
-        database(bench)
+    let runs = |machine: &Machine| -> Vec<Run> {
+        database(machine)
             .prepare("SELECT attempts, failures, status, error FROM run ORDER BY ended_ms")
             .unwrap()
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
@@ -226,18 +226,18 @@ fn a_run_is_kept_with_its_failed_tries_and_its_exit_status() {
             .map(Result::unwrap)
             .collect()
     };
-    bench.run(&[]).delivered();
-    bench.env("FOCUS_FAULT", "silent");
-    assert_eq!(bench.run(&[]).status, 69);
-    measure(&bench, 31_000);
-    let missed = bench.run(&["--attempts", "2"]);
+    machine.run(&[]).delivered();
+    machine.env("FOCUS_FAULT", "silent");
+    assert_eq!(machine.run(&[]).status, 69);
+    measure(&machine, 31_000);
+    let missed = machine.run(&["--attempts", "2"]);
     let missed = missed.error(74);
-    fs::remove_file(bench.path("sys/bus/iio/devices/iio:device0/in_temp_input")).unwrap();
-    let none = bench.run(&[]);
+    fs::remove_file(machine.path("sys/bus/iio/devices/iio:device0/in_temp_input")).unwrap();
+    let none = machine.run(&[]);
     let none = none.error(66);
     let silent = "focus exited with 0 but did not say that it was connected; it said nothing";
     assert_eq!(
-        runs(&bench),
+        runs(&machine),
         [
             (1, None, Some(0), None),
             (1, None, Some(69), Some(silent.to_owned())),
@@ -249,25 +249,25 @@ fn a_run_is_kept_with_its_failed_tries_and_its_exit_status() {
 
 #[test]
 fn tries_that_failed_before_a_good_one_are_kept_too() {
-    let bench = at_20_6();
-    measure(&bench, 60_000);
-    assert_eq!(bench.run(&["--retry-delay", "1ms"]).status, 0);
-    let db = database(&bench);
+    let machine = at_20_6();
+    measure(&machine, 60_000);
+    assert_eq!(machine.run(&["--retry-delay", "1ms"]).status, 0);
+    let db = database(&machine);
     assert_eq!(count(&db, r#"reading WHERE failures = '{"jump":1}' AND attempts = 2 AND status = 0"#), 1);
 }
 
 #[test]
 fn a_store_of_an_earlier_version_is_brought_up_to_date_with_all_it_holds() {
-    let bench = with_backlog(&[1_000]);
-    let db = database(&bench);
+    let machine = with_backlog(&[1_000]);
+    let db = database(&machine);
     // As the first version made it.
     db.execute_batch(
         "DROP VIEW run; DROP TABLE miss; DROP TABLE alert; ALTER TABLE reading DROP COLUMN failures;
          ALTER TABLE reading DROP COLUMN status; PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE)",
     )
     .unwrap();
-    let server = bench.serve();
-    says(&bench.run(&[]), 0, &["delivered=2 backlog=0"]);
+    let server = machine.serve();
+    says(&machine.run(&[]), 0, &["delivered=2 backlog=0"]);
     assert_eq!(server.arrived(), [20_600, 1_000]);
     assert_eq!((count(&db, "run"), count(&db, "reading WHERE status = 0")), (2, 1));
 }
@@ -275,19 +275,19 @@ fn a_store_of_an_earlier_version_is_brought_up_to_date_with_all_it_holds() {
 // ---- trouble
 
 /// The files beside the store whose name says that they were set aside.
-fn set_aside(bench: &Bench) -> Vec<PathBuf> {
-    let files = fs::read_dir(bench.store_dir()).unwrap().flatten().map(|file| file.path());
+fn set_aside(machine: &Machine) -> Vec<PathBuf> {
+    let files = fs::read_dir(machine.store_dir()).unwrap().flatten().map(|file| file.path());
     files.filter(|path| path.to_str().unwrap().contains(".damaged-20")).collect()
 }
 
 #[test]
 fn a_damaged_store_is_set_aside_and_a_new_one_begun() {
     let whole = {
-        let bench = with_backlog(&[1_000]);
-        let db = database(&bench);
+        let machine = with_backlog(&[1_000]);
+        let db = database(&machine);
         db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
         drop(db);
-        fs::read(bench.store()).unwrap()
+        fs::read(machine.store()).unwrap()
     };
     let torn = |at: usize| {
         let mut bytes = whole.clone();
@@ -295,10 +295,10 @@ fn a_damaged_store_is_set_aside_and_a_new_one_begun() {
         bytes
     };
     let newer = {
-        let bench = Bench::with_sensor();
-        bench.run(&[]).delivered();
-        database(&bench).execute_batch("PRAGMA user_version = 3; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-        fs::read(bench.store()).unwrap()
+        let machine = Machine::with_sensor();
+        machine.run(&[]).delivered();
+        database(&machine).execute_batch("PRAGMA user_version = 3; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        fs::read(machine.store()).unwrap()
     };
     let garbage = vec![b'x'; 5000];
     for (name, bytes, why) in [
@@ -309,31 +309,31 @@ fn a_damaged_store_is_set_aside_and_a_new_one_begun() {
         ("cut", whole[..4096].to_vec(), "malformed"),
         ("newer", newer, "its schema 3 is newer than 2, which this version knows"),
     ] {
-        let mut bench = Bench::with_sensor();
-        bench.set("sensor.temperature-jump", "0");
-        fs::create_dir(bench.store_dir()).unwrap();
-        fs::write(bench.store(), &bytes).unwrap();
-        let outcome = bench.run(&[]);
+        let mut machine = Machine::with_sensor();
+        machine.set("sensor.temperature-jump", "0");
+        fs::create_dir(machine.store_dir()).unwrap();
+        fs::write(machine.store(), &bytes).unwrap();
+        let outcome = machine.run(&[]);
         says(&outcome, 0, &[why, &format!("{DELIVERED}0")]);
         assert!(outcome.stderr.contains("it was set aside as "), "{name}: {outcome:#?}");
-        let aside = set_aside(&bench);
+        let aside = set_aside(&machine);
         let kept = aside.iter().find(|path| path.to_str().unwrap().ends_with('Z')).unwrap();
         assert_eq!(fs::read(kept).unwrap(), bytes, "{name}");
-        assert_eq!(count(&database(&bench), "reading"), 1, "{name}");
+        assert_eq!(count(&database(&machine), "reading"), 1, "{name}");
     }
 }
 
 #[test]
 fn what_was_set_aside_before_is_not_overwritten() {
-    let bench = Bench::with_sensor();
-    fs::create_dir(bench.store_dir()).unwrap();
+    let machine = Machine::with_sensor();
+    fs::create_dir(machine.store_dir()).unwrap();
     for _ in 0..3 {
-        fs::write(bench.store(), "not a database, but long enough to be looked at").unwrap();
-        let _ = fs::remove_file(bench.store_dir().join("readings.db-wal"));
-        assert_eq!(bench.run(&[]).status, 0);
+        fs::write(machine.store(), "not a database, but long enough to be looked at").unwrap();
+        let _ = fs::remove_file(machine.store_dir().join("readings.db-wal"));
+        assert_eq!(machine.run(&[]).status, 0);
     }
     assert_eq!(
-        set_aside(&bench).iter().filter(|path| fs::read(path).unwrap().starts_with(b"not")).count(),
+        set_aside(&machine).iter().filter(|path| fs::read(path).unwrap().starts_with(b"not")).count(),
         3
     );
 }
@@ -348,28 +348,29 @@ fn goes_on_without(outcome: &Outcome, why: &str) {
 
 #[test]
 fn a_store_that_cannot_be_made_stops_nothing() {
-    let bench = Bench::with_sensor();
-    fs::create_dir_all(bench.store()).unwrap();
-    goes_on_without(&bench.run(&[]), "unable to open database file");
+    let machine = Machine::with_sensor();
+    fs::create_dir_all(machine.store()).unwrap();
+    goes_on_without(&machine.run(&[]), "unable to open database file");
 
-    let mut bench = Bench::with_sensor();
-    bench.set("store.path", &format!("{:?}", bench.path("config.toml/readings.db").display().to_string()));
-    goes_on_without(&bench.run(&[]), "unable to open database file");
+    let mut machine = Machine::with_sensor();
+    machine
+        .set("store.path", &format!("{:?}", machine.path("config.toml/readings.db").display().to_string()));
+    goes_on_without(&machine.run(&[]), "unable to open database file");
 }
 
 #[test]
 fn another_programs_database_is_not_touched() {
-    let bench = Bench::with_sensor();
-    fs::create_dir(bench.store_dir()).unwrap();
+    let machine = Machine::with_sensor();
+    fs::create_dir(machine.store_dir()).unwrap();
     for version in [0, 1, 7] {
-        database(&bench)
+        database(&machine)
             .execute_batch(&format!("CREATE TABLE mine_{version} (x); PRAGMA user_version = {version}"))
             .unwrap();
-        let before = fs::read(bench.store()).unwrap();
-        goes_on_without(&bench.run(&[]), "it is another program's database");
-        assert_eq!(fs::read(bench.store()).unwrap(), before);
-        assert_eq!(set_aside(&bench), [] as [PathBuf; 0]);
-        fs::remove_file(bench.path("record")).unwrap();
+        let before = fs::read(machine.store()).unwrap();
+        goes_on_without(&machine.run(&[]), "it is another program's database");
+        assert_eq!(fs::read(machine.store()).unwrap(), before);
+        assert_eq!(set_aside(&machine), [] as [PathBuf; 0]);
+        fs::remove_file(machine.path("record")).unwrap();
     }
 }
 
@@ -380,29 +381,29 @@ fn tables_and_values_that_are_not_ours_are_damage_too() {
         "ALTER TABLE reading RENAME COLUMN sensor TO probe",
         "UPDATE reading SET temperature_mdegc = 1099511627776",
     ] {
-        let bench = Bench::with_sensor();
-        bench.run(&[]).delivered();
-        fs::remove_file(bench.path("record")).unwrap();
-        database(&bench).execute_batch(change).unwrap();
-        let outcome = bench.run(&[]);
+        let machine = Machine::with_sensor();
+        machine.run(&[]).delivered();
+        fs::remove_file(machine.path("record")).unwrap();
+        database(&machine).execute_batch(change).unwrap();
+        let outcome = machine.run(&[]);
         says(&outcome, 0, &["it was set aside as ", &format!("{DELIVERED}0")]);
     }
 }
 
 /// The words that start a program with a file system of its own where the store is.
-fn on_tmpfs(bench: &Bench, options: &str) -> Vec<String> {
-    fs::create_dir_all(bench.store_dir()).unwrap();
-    let mut words = Bench::namespace(&[]);
-    let mount = format!("mount -t tmpfs -o {options} tmpfs '{}'; ", bench.store_dir().display());
+fn on_tmpfs(machine: &Machine, options: &str) -> Vec<String> {
+    fs::create_dir_all(machine.store_dir()).unwrap();
+    let mut words = Machine::namespace(&[]);
+    let mount = format!("mount -t tmpfs -o {options} tmpfs '{}'; ", machine.store_dir().display());
     let script = words.iter_mut().find(|word| word.contains("exec")).unwrap();
     script.insert_str(0, &mount);
     words
 }
 
 fn run_on_tmpfs(options: &str) -> Outcome {
-    let bench = Bench::with_sensor();
-    let words = on_tmpfs(&bench, options);
-    bench.run_under(&words.iter().map(String::as_str).collect::<Vec<_>>(), &[])
+    let machine = Machine::with_sensor();
+    let words = on_tmpfs(&machine, options);
+    machine.run_under(&words.iter().map(String::as_str).collect::<Vec<_>>(), &[])
 }
 
 #[test]
@@ -424,22 +425,22 @@ fn a_read_only_file_system_stops_nothing() {
 
 #[test]
 fn a_program_that_writes_holds_a_run_up_for_a_second_at_most() {
-    let bench = Bench::with_sensor();
-    bench.run(&[]).delivered();
-    let other = database(&bench);
+    let machine = Machine::with_sensor();
+    machine.run(&[]).delivered();
+    let other = database(&machine);
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    fs::remove_file(bench.path("record")).unwrap();
-    goes_on_without(&bench.run(&[]), "database is locked");
+    fs::remove_file(machine.path("record")).unwrap();
+    goes_on_without(&machine.run(&[]), "database is locked");
 }
 
 #[test]
 fn a_program_that_reads_holds_nothing_up() {
-    let bench = Bench::with_sensor();
-    bench.run(&[]).delivered();
-    let other = database(&bench);
+    let machine = Machine::with_sensor();
+    machine.run(&[]).delivered();
+    let other = database(&machine);
     other.execute_batch("BEGIN").unwrap();
     assert_eq!(count(&other, "reading"), 1);
-    bench.run(&[]).delivered();
+    machine.run(&[]).delivered();
     assert_eq!(count(&other, "reading"), 1, "it sees what was there when it began");
     other.execute_batch("COMMIT").unwrap();
     assert_eq!(count(&other, "reading"), 2);
@@ -449,90 +450,90 @@ fn a_program_that_reads_holds_nothing_up() {
 
 #[test]
 fn a_second_run_ends_at_once_and_touches_nothing() {
-    let bench = Bench::with_fault("hang");
-    let first = bench.start_until_focus_hangs(&mut bench.command(&[]));
-    let second = bench.command(&[]).output().unwrap();
+    let machine = Machine::with_fault("hang");
+    let first = machine.start_until_focus_hangs(&mut machine.command(&[]));
+    let second = machine.command(&[]).output().unwrap();
     assert_eq!(second.status.code(), Some(75));
     let said = String::from_utf8(second.stderr).unwrap();
     assert!(
         said.contains("error: another run is under way: it holds ") && said.contains("readings.db.lock"),
         "{said}"
     );
-    assert_eq!((bench.records().len(), count(&database(&bench), "reading")), (1, 1));
+    assert_eq!((machine.records().len(), count(&database(&machine), "reading")), (1, 1));
     // A dry run does not wait for it.
-    assert_eq!(bench.command(&["--dry-run"]).status().unwrap().code(), Some(0));
+    assert_eq!(machine.command(&["--dry-run"]).status().unwrap().code(), Some(0));
 
     kill(pid_of(&first), Signal::SIGKILL).unwrap();
-    bench.finish(first);
-    fs::remove_file(bench.path("record")).unwrap();
-    let mut after = bench.command(&[]);
-    says(&bench.outcome(after.env_remove("FOCUS_FAULT")), 0, &["delivered=2 backlog=0"]);
+    machine.finish(first);
+    fs::remove_file(machine.path("record")).unwrap();
+    let mut after = machine.command(&[]);
+    says(&machine.outcome(after.env_remove("FOCUS_FAULT")), 0, &["delivered=2 backlog=0"]);
 }
 
 // ---- the jump rule
 
-fn at_20_6() -> Bench {
-    let bench = Bench::with_sensor();
-    bench.run(&[]).delivered();
-    bench
+fn at_20_6() -> Machine {
+    let machine = Machine::with_sensor();
+    machine.run(&[]).delivered();
+    machine
 }
 
 #[test]
 fn a_jump_counts_only_when_the_next_try_agrees() {
-    let bench = at_20_6();
-    measure(&bench, 25_700);
-    bench.run(&["--attempts", "1"]).fails(
+    let machine = at_20_6();
+    measure(&machine, 25_700);
+    machine.run(&["--attempts", "1"]).fails(
         74,
         &["jump 1 time", "temperature went from 20.6 to 25.7 °C, more than 5", "no two tries agreed"],
     );
-    let outcome = bench.run(&["--attempts", "2"]);
+    let outcome = machine.run(&["--attempts", "2"]);
     says(&outcome, 0, &["temperature=25.7 humidity=24.4 device=htu21 attempts=2 delivered=1 backlog=0"]);
 }
 
 #[test]
 fn a_jump_of_the_humidity_counts_too() {
-    let bench = at_20_6();
-    fs::write(bench.path("sys/bus/iio/devices/iio:device0/in_humidityrelative_input"), "44500").unwrap();
-    bench.run(&["--attempts", "1"]).fails(74, &["humidity went from 24.4 to 44.5 %RH, more than 20"]);
+    let machine = at_20_6();
+    fs::write(machine.path("sys/bus/iio/devices/iio:device0/in_humidityrelative_input"), "44500").unwrap();
+    machine.run(&["--attempts", "1"]).fails(74, &["humidity went from 24.4 to 44.5 %RH, more than 20"]);
 }
 
 #[test]
 fn up_to_the_limit_nothing_is_doubted() {
-    let bench = at_20_6();
-    measure(&bench, 25_600);
-    assert_eq!(bench.run(&["--attempts", "1"]).status, 0);
+    let machine = at_20_6();
+    measure(&machine, 25_600);
+    assert_eq!(machine.run(&["--attempts", "1"]).status, 0);
 }
 
 #[test]
 fn a_jump_is_not_looked_for_when_it_is_off_or_the_last_reading_old_or_another_sensors() {
-    let mut bench = at_20_6();
-    bench.set("sensor.temperature-jump", "0.0");
-    measure(&bench, 60_000);
-    assert_eq!(bench.run(&["--attempts", "1"]).status, 0);
+    let mut machine = at_20_6();
+    machine.set("sensor.temperature-jump", "0.0");
+    measure(&machine, 60_000);
+    assert_eq!(machine.run(&["--attempts", "1"]).status, 0);
 
     for change in
         ["boot_ms = boot_ms - 600001", "boot_id = 'x', taken_ms = taken_ms - 600001", "sensor = 'attic'"]
     {
-        let bench = at_20_6();
-        database(&bench).execute_batch(&format!("UPDATE reading SET {change}")).unwrap();
-        measure(&bench, 60_000);
-        let outcome = bench.run(&["--attempts", "1"]);
+        let machine = at_20_6();
+        database(&machine).execute_batch(&format!("UPDATE reading SET {change}")).unwrap();
+        measure(&machine, 60_000);
+        let outcome = machine.run(&["--attempts", "1"]);
         assert_eq!(outcome.status, 0, "{change}: {outcome:#?}");
     }
     for change in ["boot_ms = boot_ms - 500000", "boot_id = 'x', taken_ms = taken_ms - 500000"] {
-        let bench = at_20_6();
-        database(&bench).execute_batch(&format!("UPDATE reading SET {change}")).unwrap();
-        measure(&bench, 60_000);
-        assert_eq!(bench.run(&["--attempts", "1"]).status, 74, "{change}");
+        let machine = at_20_6();
+        database(&machine).execute_batch(&format!("UPDATE reading SET {change}")).unwrap();
+        measure(&machine, 60_000);
+        assert_eq!(machine.run(&["--attempts", "1"]).status, 74, "{change}");
     }
 }
 
 #[test]
 fn the_store_is_where_the_configuration_says() {
-    let mut bench = Bench::with_sensor();
-    let path = bench.path("some/where/else.db");
-    bench.set("store.path", &format!("{:?}", path.display().to_string()));
-    bench.run(&[]).delivered();
+    let mut machine = Machine::with_sensor();
+    let path = machine.path("some/where/else.db");
+    machine.set("store.path", &format!("{:?}", path.display().to_string()));
+    machine.run(&[]).delivered();
     assert!(path.exists() && Path::new(&format!("{}.lock", path.display())).exists());
-    assert!(!bench.store_dir().exists());
+    assert!(!machine.store_dir().exists());
 }
