@@ -44,15 +44,15 @@ target/man/%: packaging/%.scd | need-man
 # What each job needs beside git, make and Rust: installed with apt, or named in one line.
 .PHONY: need-build need-overlay need-man need-check
 need-build:
-	@tests/tools/need.sh gcc libc6-dev
+	@packaging/tools/need.sh gcc libc6-dev
 need-overlay:
-	@tests/tools/need.sh device-tree-compiler
+	@packaging/tools/need.sh device-tree-compiler
 need-man:
-	@tests/tools/need.sh scdoc
+	@packaging/tools/need.sh scdoc
 need-check: need-build
-	@$(CARGO) fmt --version >/dev/null 2>&1 || tests/tools/need.sh rustfmt
-	@$(CARGO) clippy --version >/dev/null 2>&1 || tests/tools/need.sh rust-clippy
-	@tests/tools/need.sh bc bison cpp debootstrap device-tree-compiler e2fsprogs fish flex i2c-tools iproute2 kmod linux-source \
+	@$(CARGO) fmt --version >/dev/null 2>&1 || packaging/tools/need.sh rustfmt
+	@$(CARGO) clippy --version >/dev/null 2>&1 || packaging/tools/need.sh rust-clippy
+	@packaging/tools/need.sh bc bison cpp debootstrap device-tree-compiler e2fsprogs fish flex i2c-tools iproute2 kmod linux-source \
 		man-db patch prometheus python3 python3-dev python3-venv scdoc sqlite3 strace systemd systemd-container time \
 		util-linux valgrind xz-utils zsh
 
@@ -70,16 +70,16 @@ test: | need-check
 	$(CARGO) test --locked --quiet
 
 msrv: | need-check
-	@tests/tools/msrv.sh
+	@packaging/tools/msrv.sh
 
 check-overlay: $(overlay) | need-check
-	tests/overlay/check.sh target/overlay-check $(overlay)
+	tests/debian/overlay/check.sh target/overlay-check $(overlay)
 
 check-packaging: all | need-check
 	$(CARGO) build --release --locked --examples
-	tests/packaging/install.sh
-	tests/packaging/units.sh $(program) target/release/examples/focus-stand-in
-	tests/packaging/boot.sh $(program) target/release/examples/focus-stand-in
+	tests/debian/install.sh
+	tests/debian/units.sh $(program) target/release/examples/focus-stand-in
+	tests/debian/units-boot.sh $(program) target/release/examples/focus-stand-in
 
 rig: program $(overlay) | need-check
 	$(CARGO) build --release --locked --examples
@@ -87,7 +87,7 @@ rig: program $(overlay) | need-check
 	tests/kernel/soak.sh --short
 
 figures: program | need-check
-	@tests/tools/figures.sh $(program)
+	@tests/bench/figures.sh $(program)
 
 # Some minutes, on a machine that does nothing else: writes tests/bench/RESULTS.md.
 bench: program $(overlay) | need-check
@@ -118,10 +118,10 @@ target/deb/changelog: CHANGELOG.md Cargo.toml packaging/debian/changelog.sh
 
 check-pi: deb
 	$(CARGO) build --release --locked --examples
-	tests/pi/package.sh
-	tests/pi/quick-start.sh
-	tests/pi/user.sh
-	tests/pi/boot.sh
+	tests/debian/package.sh
+	tests/debian/quick-start.sh
+	tests/debian/user.sh
+	tests/debian/pi-boot.sh
 	@echo 'check-pi: all passed'
 
 # Needs a nightly Rust and `cargo install cargo-fuzz`. SQLite reports its comparisons, which guides the store's target.
@@ -142,7 +142,7 @@ fuzz: | need-build
 
 demo: program
 	@$(CARGO) build --release --locked --examples
-	@tests/tools/demo.sh
+	@packaging/tools/demo.sh
 
 demo-kernel: program $(overlay) | need-check
 	@$(CARGO) build --release --locked --examples

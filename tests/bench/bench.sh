@@ -11,7 +11,7 @@ quick=
 mkdir -p "$work/bin"
 cd "$root"
 
-tests/tools/need.sh bc bsdutils gcc libc6-dev python3 sqlite3 strace util-linux valgrind
+packaging/tools/need.sh bc bsdutils gcc libc6-dev python3 sqlite3 strace util-linux valgrind
 for source in "$here/stopwatch.c" "$here/contenders/floor.c" "$here/contenders/stand-in.c"; do
     gcc -O2 -static -Wall -Wextra -D_GNU_SOURCE -o "$work/bin/$(basename "$source" .c)" "$source"
 done
@@ -20,7 +20,7 @@ rustc --edition 2024 -C opt-level=s -C lto -C codegen-units=1 -C panic=abort -C 
     -o "$work/bin/std" "$here/contenders/std.rs"
 
 if [ -z "$quick" ]; then
-    tests/tools/need.sh libcap2 libiio-utils python3-venv
+    packaging/tools/need.sh libcap2 libiio-utils python3-venv
     # Unpacked, not installed: that would start them.
     if [ ! -e "$work/root/usr/bin/prometheus-node-exporter" ] || [ ! -e "$work/root/usr/sbin/collectd" ]; then
         rm -rf "$work/debs"

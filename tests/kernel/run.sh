@@ -45,7 +45,7 @@ for source in $(header tree ''); do
     set -- "$@" "$work/$source.dtbo"
 done
 cp "$RIG/board.dtb" "$work/board.dtb"
-[ $# -eq 0 ] || "$root/tests/overlay/merge.py" "$RIG/board.dtb" "$work/board.dtb" "$@"
+[ $# -eq 0 ] || "$root/tests/debian/overlay/merge.py" "$RIG/board.dtb" "$work/board.dtb" "$@"
 
 # With time-travel=inf-cpu the guest's clock moves only while everybody sleeps, so
 # a guest that spins would stay for ever: hence the limit outside.

@@ -9,6 +9,6 @@ if [ "$(uname -m)" != x86_64 ]; then
     echo "soak: left out, since User Mode Linux runs only on x86_64, and this is $(uname -m)"
     exit 0
 fi
-"$root/tests/tools/need.sh" e2fsprogs
+"$root/packaging/tools/need.sh" e2fsprogs
 "$here/build.sh"
 "$here/soak.py" "$RIG/soak" "$@"

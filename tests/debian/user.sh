@@ -4,9 +4,9 @@ set -eu
 name=user
 root=$(cd "$(dirname "$0")/../.." && pwd)
 PI=${PI:-$root/target/pi}
-# shellcheck source=tests/pi/lib.sh
-. "$root/tests/pi/lib.sh"
-"$root/tests/tools/need.sh" dpkg-dev qemu-user-static
+# shellcheck source=tests/debian/lib.sh
+. "$root/tests/debian/lib.sh"
+"$root/packaging/tools/need.sh" dpkg-dev qemu-user-static
 mkdir -p "$PI"
 work=$(mktemp -d "$PI/user.XXXXXX")
 listener=

@@ -6,9 +6,9 @@ set -eu
 name=quick-start
 root=$(cd "$(dirname "$0")/../.." && pwd)
 PI=${PI:-$root/target/pi}
-# shellcheck source=tests/pi/lib.sh
-. "$root/tests/pi/lib.sh"
-"$root/tests/tools/need.sh" debootstrap dpkg-dev systemd-container
+# shellcheck source=tests/debian/lib.sh
+. "$root/tests/debian/lib.sh"
+"$root/packaging/tools/need.sh" debootstrap dpkg-dev systemd-container
 mkdir -p "$PI"
 work=$(mktemp -d "$PI/quick-start.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -26,7 +26,7 @@ echo 127.0.0.1 localhost raspberrypi >"$debian/etc/hosts"
 mkdir -p "$debian/boot/firmware/overlays"
 echo 'arm_64bit=1' >"$debian/boot/firmware/config.txt"
 
-install "$root/tests/pi/guest/firmware" "$root/tests/pi/guest/owner" "$debian/usr/local/bin/"
+install "$root/tests/debian/guest/firmware" "$root/tests/debian/guest/owner" "$debian/usr/local/bin/"
 cat >"$debian/etc/systemd/system/firmware.service" <<END
 [Unit]
 DefaultDependencies=no

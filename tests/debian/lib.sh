@@ -55,7 +55,7 @@ END
 # A copy of a Debian root, "bare" or with "systemd".
 debian_root() { # KIND FOLDER
     [ "$(id -u)" = 0 ] || fail 'a Debian root can only be made by root'
-    "$root/tests/tools/debian-root.sh" "$root/target/debian-root"
+    "$root/tests/debian/debian-root.sh" "$root/target/debian-root"
     rm -rf "$2"
     cp -a "$root/target/debian-root/$1" "$2"
 }

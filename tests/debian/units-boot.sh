@@ -1,5 +1,5 @@
 #!/bin/sh
-# boot.sh PROGRAM STAND_IN
+# units-boot.sh PROGRAM STAND_IN
 # The units under a real systemd: a small Debian, in a container that has nothing of this machine but its kernel.
 # BUILD (target/debian-root) keeps what takes long to make.
 set -eu
@@ -8,17 +8,17 @@ stand_in=$(realpath "$2")
 cd "$(dirname "$0")/../.."
 debian=${BUILD:-target/debian-root}
 fail() {
-    echo "boot.sh: $*" >&2
+    echo "units-boot.sh: $*" >&2
     exit 1
 }
 leave_out() { # A check that cannot run fails where it has to.
-    echo "boot.sh: left out: $*" >&2
+    echo "units-boot.sh: left out: $*" >&2
     [ "${CI:-}" = true ] || exit 0
     exit 1
 }
 [ "$(id -u)" = 0 ] || leave_out 'a container needs root'
 
-tests/tools/debian-root.sh "$debian"
+tests/debian/debian-root.sh "$debian"
 
 work=$(mktemp -d "$debian.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -51,7 +51,7 @@ echo 127.0.0.1 localhost >"$root/etc/hosts"
 sed 's|^ExecStart=.*|ExecStart=promtool query instant http://localhost:1 up|' packaging/iio-focus.service \
     >"$root/etc/systemd/system/go.service"
 
-install tests/packaging/guest "$root/usr/local/bin/guest"
+install tests/debian/guest/units "$root/usr/local/bin/guest"
 cat >"$root/etc/systemd/system/guest.service" <<END
 [Unit]
 After=basic.target
@@ -75,4 +75,4 @@ if ! grep -qx 'guest: all is well' "$root/guest.log"; then
     cat "$root/guest.log" >&2
     fail 'the units do not do what they should'
 fi
-sed 's/^guest:/boot.sh:/' "$root/guest.log"
+sed 's/^guest:/units-boot.sh:/' "$root/guest.log"

@@ -1,19 +1,19 @@
 #!/bin/sh
-# boot.sh: QEMU's Raspberry Pi 3 boots Debian's arm64 kernel with the package's overlay in its tree, and the package's
+# pi-boot.sh: QEMU's Raspberry Pi 3 boots Debian's arm64 kernel with the package's overlay in its tree, and the package's
 # program runs there on the kernel's dht11 driver, with no sensor on the line.
 set -eu
-name=boot
+name=pi-boot
 root=$(cd "$(dirname "$0")/../.." && pwd)
 PI=${PI:-$root/target/pi}
-. "$root/tests/pi/lib.sh"
-"$root/tests/tools/need.sh" cpio device-tree-compiler dpkg-dev kmod python3 qemu-system-arm
+. "$root/tests/debian/lib.sh"
+"$root/packaging/tools/need.sh" cpio device-tree-compiler dpkg-dev kmod python3 qemu-system-arm
 
 package=$(package arm64)
 mkdir -p "$PI"
 debian arm64 linux-image-arm64 busybox-static
 debian=$PI/debian/arm64
 release=$(basename "$debian"/lib/modules/*)
-guest=$PI/boot
+guest=$PI/pi-boot
 rm -rf "$guest"
 mkdir -p "$guest/initramfs/modules" "$guest/initramfs/bin"
 dpkg-deb -x "$package" "$guest/initramfs"
@@ -22,7 +22,7 @@ dpkg-deb -x "$package" "$guest/initramfs"
 board=$guest/board.dtb
 cp "$debian/usr/lib/linux-image-$release/broadcom/bcm2837-rpi-3-b.dtb" "$board"
 fdtput -p -t s "$board" /__symbols__ gpio /soc/gpio@7e200000
-"$root/tests/overlay/merge.py" "$board" "$guest/merged.dtb" \
+"$root/tests/debian/overlay/merge.py" "$board" "$guest/merged.dtb" \
     "$guest/initramfs/usr/share/iio-focus/iio-focus-dht22.dtbo,gpiopin=17,label=kitchen"
 
 # Only the program of the package is the guest's; the modules come in the order in which they are to be loaded.
@@ -65,7 +65,7 @@ END
 chmod +x "$guest/initramfs/init"
 (cd "$guest/initramfs" && find . | cpio -o -H newc -R 0:0 --quiet) >"$guest/initramfs.cpio"
 
-serial=$PI/boot.log
+serial=$PI/pi-boot.log
 # The kernel's console is the second of the Pi's serial lines.
 timeout -s KILL 240 qemu-system-aarch64 -M raspi3b -display none -no-reboot -serial null -serial "file:$serial" -monitor none \
     -kernel "$debian/boot/vmlinuz-$release" -dtb "$guest/merged.dtb" -initrd "$guest/initramfs.cpio" \

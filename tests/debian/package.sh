@@ -5,9 +5,9 @@ set -eu
 name=package
 root=$(cd "$(dirname "$0")/../.." && pwd)
 PI=${PI:-$root/target/pi}
-# shellcheck source=tests/pi/lib.sh
-. "$root/tests/pi/lib.sh"
-"$root/tests/tools/need.sh" binutils debootstrap dpkg-dev lintian
+# shellcheck source=tests/debian/lib.sh
+. "$root/tests/debian/lib.sh"
+"$root/packaging/tools/need.sh" binutils debootstrap dpkg-dev lintian
 mkdir -p "$PI"
 work=$(mktemp -d "$PI/package.XXXXXX")
 trap 'rm -rf "$work"' EXIT

@@ -18,10 +18,10 @@ for prefix in /usr /usr/local; do
     quietly PREFIX=$prefix install
     find "$root" ! -type d -exec md5sum {} + >"$work/sums"
     count=$(wc -l <"$work/sums")
-    # All of packaging (but what is for Debian's packages), built pages for their sources, the program and the overlay.
-    expected=$(($(find packaging -type f ! -path 'packaging/debian/*' | wc -l) + 2))
+    # All of packaging (but what is for Debian's packages, and tools), built pages for their sources, the program and the overlay.
+    expected=$(($(find packaging -type f ! -path 'packaging/debian/*' ! -path 'packaging/tools/*' | wc -l) + 2))
     [ "$count" = "$expected" ] || fail "$count files are installed, not $expected"
-    find packaging -type f ! -path 'packaging/debian/*' ! -name '*.scd' | while read -r file; do
+    find packaging -type f ! -path 'packaging/debian/*' ! -path 'packaging/tools/*' ! -name '*.scd' | while read -r file; do
         sum=$(md5sum <"$file")
         grep -q "^${sum%% *} " "$work/sums" || fail "$file is not installed"
     done

@@ -9,7 +9,7 @@ fail() {
     exit 1
 }
 [ ! -e "$folder/systemd/etc/debian_version" ] || exit 0
-"$(dirname "$0")/need.sh" debootstrap
+"$(dirname "$0")/../../packaging/tools/need.sh" debootstrap
 mkdir -p "$folder"
 exec 9>"$folder/lock"
 flock 9
