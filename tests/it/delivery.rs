@@ -1,10 +1,12 @@
 //! Handing the reading to focus: what it is given, what counts as delivered, and that nothing is left.
 
+mod alerts;
+mod start;
+
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use crate::machine::{HTU21, LICENSE, Machine, Outcome, Record, stand_in};
+use crate::machine::{HTU21, LICENSE, Machine, Outcome, Record};
 use nix::sys::signal::Signal::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM};
 
 fn run_with(fault: &str) -> Outcome {
@@ -24,81 +26,6 @@ fn reason(outcome: &Outcome) -> &str {
 fn the_record(outcome: &Outcome) -> &Record {
     assert_eq!(outcome.records.len(), 1, "focus is started once: {outcome:#?}");
     &outcome.records[0]
-}
-
-// ---- alerts
-
-/// What focus was given for alerts in this run, behind the usual arguments.
-fn alerts(outcome: &Outcome) -> Vec<Vec<&str>> {
-    let alerts = outcome.records.iter().map(|record| record.argv.iter().map(String::as_str));
-    alerts.filter_map(|mut argv| argv.any(|word| word == "-alert").then(|| argv.collect())).collect()
-}
-
-/// One run of this machine alone.
-fn another(machine: &Machine, fault: &str) -> Outcome {
-    let _ = fs::remove_file(machine.path("record"));
-    let mut command = machine.command(&["--attempts", "1"]);
-    machine.outcome(command.env("FOCUS_FAULT", fault))
-}
-
-#[test]
-fn an_alert_is_raised_once_after_so_many_failed_runs_and_called_off_once() {
-    let mut machine = Machine::with_sensor();
-    machine.set("focus.alert-after", "3");
-    let attribute = machine.path("sys/bus/iio/devices/iio:device0/in_temp_input");
-    assert_eq!(alerts(&another(&machine, "good")), [] as [Vec<&str>; 0]);
-    // Two kinds of failure count together, and focus can be reached for neither of the first two.
-    assert_eq!(alerts(&another(&machine, "silent")), [] as [Vec<&str>; 0]);
-    fs::write(&attribute, "99000").unwrap();
-    assert_eq!(alerts(&another(&machine, "good")), [] as [Vec<&str>; 0]);
-    let third = another(&machine, "good");
-    let why = third.error(74);
-    assert_eq!(
-        alerts(&third),
-        [["-level", "warn", "-title", "iio-focus: 3 runs in a row failed", "-message", why]]
-    );
-    assert_eq!(alerts(&another(&machine, "good")), [] as [Vec<&str>; 0], "it is told once");
-    fs::write(&attribute, "20600").unwrap();
-    let good = another(&machine, "good");
-    assert_eq!(
-        alerts(&good),
-        [[
-            "-level",
-            "info",
-            "-title",
-            "iio-focus: readings arrive again",
-            "-message",
-            "the last run went well"
-        ]]
-    );
-    assert_eq!(good.status, 0);
-    assert_eq!(alerts(&another(&machine, "good")), [] as [Vec<&str>; 0]);
-    assert_eq!(another(&machine, "silent").records.len(), 1, "and it begins anew");
-}
-
-#[test]
-fn an_alert_that_did_not_arrive_is_tried_again_and_one_that_may_have_is_not() {
-    let mut machine = Machine::with_sensor();
-    machine.set("focus.alert-after", "1");
-    for (fault, again) in [("silent,silent", true), ("silent,exit-1", false)] {
-        let outcome = another(&machine, fault);
-        assert_eq!((outcome.status, alerts(&outcome).len()), (69, 1), "{outcome:#?}");
-        assert_eq!(outcome.stderr.contains("warning: the alert has to wait: "), again, "{outcome:#?}");
-    }
-    assert_eq!(alerts(&another(&machine, "silent")), [] as [Vec<&str>; 0]);
-}
-
-#[test]
-fn without_alert_after_there_is_no_alert() {
-    let mut machine = Machine::with_sensor();
-    for setting in [None, Some("0")] {
-        if let Some(never) = setting {
-            machine.set("focus.alert-after", never);
-        }
-        for _ in 0..3 {
-            assert_eq!(another(&machine, "silent").records.len(), 1);
-        }
-    }
 }
 
 // ---- what focus is given
@@ -426,93 +353,6 @@ fn what_focus_leaves_behind_goes_with_it() {
     let orphan: i32 = orphan.trim().parse().unwrap();
     let stat = fs::read_to_string(format!("/proc/{orphan}/stat")).unwrap_or_default();
     assert!(stat.is_empty() || stat.contains("(sleep) Z "), "{stat}");
-}
-
-// ---- a focus that cannot be started
-
-fn with_program(program: &str) -> Machine {
-    let mut machine = Machine::with_sensor();
-    machine.set("focus.program", &format!("{program:?}"));
-    machine
-}
-
-#[test]
-fn a_program_that_is_not_in_path_is_told_with_the_path() {
-    let mut machine = with_program("no-such-focus");
-    machine.env("PATH", "/usr/bin:/bin");
-    let outcome = machine.run(&[]);
-    let reason_ = reason(&outcome);
-    assert!(reason_.starts_with("cannot start no-such-focus: there is no program"), "{reason_}");
-    assert!(reason_.contains("PATH=/usr/bin:/bin;") && reason_.contains("program in [focus]"), "{reason_}");
-    machine.unset_env("PATH");
-    assert!(reason(&machine.run(&[])).contains("in PATH=;"));
-}
-
-#[test]
-fn a_program_that_is_not_there_is_told() {
-    let outcome = with_program("/no/such/focus").run(&[]);
-    assert!(reason(&outcome).starts_with("cannot start /no/such/focus: ENOENT: "), "{outcome:#?}");
-    let outcome = with_program("/etc/passwd/focus").run(&[]);
-    assert!(reason(&outcome).starts_with("cannot start /etc/passwd/focus: ENOTDIR: "), "{outcome:#?}");
-}
-
-#[test]
-fn a_program_that_may_not_be_executed_is_told() {
-    let mut machine = Machine::with_sensor();
-    let file = machine.private_file("plain", "#!/bin/sh\ntouch x\n");
-    machine.set("focus.program", &format!("{:?}", file.display().to_string()));
-    let outcome = machine.run(&[]);
-    assert!(reason(&outcome).contains("EACCES: Permission denied"), "{outcome:#?}");
-    machine.set("focus.program", "\"/usr\"");
-    let outcome = machine.run(&[]);
-    assert!(reason(&outcome).starts_with("cannot start /usr: EACCES: "), "{outcome:#?}");
-}
-
-#[test]
-fn a_file_that_the_kernel_cannot_execute_is_not_handed_to_a_shell() {
-    let mut elf_of_another_machine = fs::read(stand_in()).unwrap();
-    elf_of_another_machine.truncate(4096);
-    // e_machine
-    elf_of_another_machine[18..20].copy_from_slice(&[0xfe, 0xff]);
-    for content in [b"touch x\necho '[TCP] Connected'\n".as_slice(), &elf_of_another_machine, b"", b"\0\0"] {
-        let mut machine = Machine::with_sensor();
-        let file = machine.executable("bin/text", content);
-        machine.set("focus.program", &format!("{:?}", file.display().to_string()));
-        let outcome = machine.run(&[]);
-        let reason = reason(&outcome);
-        assert!(reason.contains("ENOEXEC: "), "{reason}");
-        assert!(reason.contains("not a program for this machine's processor"), "{reason}");
-        assert!(!machine.path("x").exists(), "a shell ran it");
-    }
-}
-
-#[test]
-fn a_script_whose_interpreter_is_missing_is_told() {
-    let mut machine = Machine::with_sensor();
-    let file = machine.executable("bin/script", "#!/no/such/interpreter\n");
-    machine.set("focus.program", &format!("{:?}", file.display().to_string()));
-    let outcome = machine.run(&[]);
-    assert!(reason(&outcome).contains("ENOENT: No such file"), "{outcome:#?}");
-    assert!(reason(&outcome).contains("the interpreter it asks for"), "{outcome:#?}");
-}
-
-#[test]
-fn a_script_is_a_program_as_well() {
-    let mut machine = Machine::with_sensor();
-    let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", machine.focus.display());
-    let file = machine.executable("bin/script", script);
-    machine.set("focus.program", &format!("{:?}", file.display().to_string()));
-    machine.run(&[]).delivered();
-}
-
-#[test]
-fn the_executable_bit_that_root_lacks_too_is_the_one_that_counts() {
-    let mut machine = Machine::with_sensor();
-    let file = machine.private_file("bin/file", "#!/bin/sh\ntouch x\n");
-    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o111, 0);
-    machine.env("PATH", &machine.path("bin").display().to_string());
-    machine.set("focus.program", "\"file\"");
-    assert!(reason(&machine.run(&[])).starts_with("cannot start file: there is no program file in PATH="));
 }
 
 // ---- streams that are not as usual
