@@ -8,7 +8,7 @@ finish() {
     rm -rf "$work"
 }
 trap finish EXIT
-built=target/release
+built=$(realpath -m "${CARGO_TARGET_DIR:-target}/release")
 device=$work/sys/bus/iio/devices/iio:device0
 
 mkdir -p "$device"
@@ -26,7 +26,7 @@ cat >"$work/iio-focus.toml" <<END
 [sensor]
 retry-delay = "300ms"
 [focus]
-program = "$PWD/$built/examples/focus-stand-in"
+program = "$built/examples/focus-stand-in"
 license = "x0000-demo-0000"
 pcode = 7000
 server-host = "127.0.0.1"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds with the oldest Rust that Cargo.toml promises, taken from Debian's packages into target/msrv.
+# Builds with the oldest Rust that Cargo.toml promises, taken from Debian's packages into msrv/, where cargo builds.
 set -eu
 promised=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 case $(rustc --version) in "rustc $promised."*)
@@ -13,7 +13,8 @@ left_out() {
     exit 0
 }
 
-here=$PWD/target/msrv root=$PWD/target/msrv/root
+here=$(realpath -m "${CARGO_TARGET_DIR:-target}/msrv")
+root=$here/root
 if [ ! -e "$here/$promised" ]; then
     rm -rf "$here"
     mkdir -p "$here"

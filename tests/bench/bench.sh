@@ -1,11 +1,13 @@
 #!/bin/sh
 # bench.sh [--quick]: this program beside what else does the job, on the same work. Writes RESULTS.md and its
 # pictures. "--quick" shows in seconds that all of it works: each contender does its work a few times, no
-# time is asserted, and what comes out goes to target/bench.
+# time is asserted, and what comes out goes to bench/ where cargo builds.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-work=$root/target/bench
+target=$(realpath -m "${CARGO_TARGET_DIR:-$root/target}")
+export CARGO_TARGET_DIR="$target"
+work=$target/bench
 quick=
 [ "${1:-}" != --quick ] || quick=1
 mkdir -p "$work/bin"

@@ -4,13 +4,10 @@
 set -eu
 name=package
 root=$(cd "$(dirname "$0")/../.." && pwd)
-PI=${PI:-$root/target/pi}
 # shellcheck source=tests/debian/lib.sh
 . "$root/tests/debian/lib.sh"
-"$root/packaging/tools/need.sh" binutils debootstrap dpkg-dev lintian
-mkdir -p "$PI"
-work=$(mktemp -d "$PI/package.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+packaging/tools/need.sh binutils debootstrap dpkg-dev lintian
+work_folder
 
 for arch in arm64 armhf amd64; do
     package=$(package $arch)
@@ -106,7 +103,7 @@ life() { # KIND BOOT-FOLDER
     [ "$boot" = /boot ] || gone /boot/overlays/iio-focus-dht22.dtbo
     gone /etc/iio-focus.toml /etc/systemd/system/timers.target.wants/iio-focus.timer
     run iio-focus --version
-    said "iio-focus $(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml")"
+    said "iio-focus $(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)"
     run getent passwd iio-focus
     said ':/var/lib/iio-focus:/usr/sbin/nologin'
     # At once away again, with nothing of the user's.

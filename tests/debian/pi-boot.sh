@@ -4,16 +4,16 @@
 set -eu
 name=pi-boot
 root=$(cd "$(dirname "$0")/../.." && pwd)
-PI=${PI:-$root/target/pi}
+# shellcheck source=tests/debian/lib.sh
 . "$root/tests/debian/lib.sh"
-"$root/packaging/tools/need.sh" cpio device-tree-compiler dpkg-dev kmod python3 qemu-system-arm
+packaging/tools/need.sh cpio device-tree-compiler dpkg-dev kmod python3 qemu-system-arm
 
 package=$(package arm64)
-mkdir -p "$PI"
+mkdir -p "$kept"
 debian arm64 linux-image-arm64 busybox-static
-debian=$PI/debian/arm64
+debian=$kept/debian/arm64
 release=$(basename "$debian"/lib/modules/*)
-guest=$PI/pi-boot
+guest=$kept/pi-boot
 rm -rf "$guest"
 mkdir -p "$guest/initramfs/modules" "$guest/initramfs/bin"
 dpkg-deb -x "$package" "$guest/initramfs"
@@ -22,7 +22,7 @@ dpkg-deb -x "$package" "$guest/initramfs"
 board=$guest/board.dtb
 cp "$debian/usr/lib/linux-image-$release/broadcom/bcm2837-rpi-3-b.dtb" "$board"
 fdtput -p -t s "$board" /__symbols__ gpio /soc/gpio@7e200000
-"$root/tests/debian/overlay/merge.py" "$board" "$guest/merged.dtb" \
+tests/debian/overlay/merge.py "$board" "$guest/merged.dtb" \
     "$guest/initramfs/usr/share/iio-focus/iio-focus-dht22.dtbo,gpiopin=17,label=kitchen"
 
 # Only the program of the package is the guest's; the modules come in the order in which they are to be loaded.
@@ -65,12 +65,12 @@ END
 chmod +x "$guest/initramfs/init"
 (cd "$guest/initramfs" && find . | cpio -o -H newc -R 0:0 --quiet) >"$guest/initramfs.cpio"
 
-serial=$PI/pi-boot.log
+serial=$kept/pi-boot.log
 # The kernel's console is the second of the Pi's serial lines.
 timeout -s KILL 240 qemu-system-aarch64 -M raspi3b -display none -no-reboot -serial null -serial "file:$serial" -monitor none \
     -kernel "$debian/boot/vmlinuz-$release" -dtb "$guest/merged.dtb" -initrd "$guest/initramfs.cpio" \
-    -append 'console=ttyS1,115200 quiet loglevel=3 panic=-1' </dev/null >"$PI/qemu.log" 2>&1 ||
-    fail "QEMU ended with $?; see $serial and $PI/qemu.log"
+    -append 'console=ttyS1,115200 quiet loglevel=3 panic=-1' </dev/null >"$kept/qemu.log" 2>&1 ||
+    fail "QEMU ended with $?; see $serial and $kept/qemu.log"
 tr -d '\r' <"$serial" | grep '^guest: ' || fail "the guest said nothing: see $serial"
 
 expect() { # PATTERN, in what the guest said

@@ -5,28 +5,25 @@
 set -eu
 name=quick-start
 root=$(cd "$(dirname "$0")/../.." && pwd)
-PI=${PI:-$root/target/pi}
 # shellcheck source=tests/debian/lib.sh
 . "$root/tests/debian/lib.sh"
-"$root/packaging/tools/need.sh" debootstrap dpkg-dev systemd-container
-mkdir -p "$PI"
-work=$(mktemp -d "$PI/quick-start.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+packaging/tools/need.sh debootstrap dpkg-dev systemd-container
+work_folder
 debian=$work/root
 debian_root systemd "$debian"
 
-sed -n '/^## Quick start$/,/^## /s/^    \$ //p' "$root/README.md" >"$debian/root/commands"
+sed -n '/^## Quick start$/,/^## /s/^    \$ //p' README.md >"$debian/root/commands"
 count=$(wc -l <"$debian/root/commands")
 case $count in [1-5]) ;; *) fail "the quick start has $count commands, not one to five" ;; esac
 cp "$(package amd64)" "$debian/root/"
-for program in focus-stand-in listener; do install "$root/target/release/examples/$program" "$debian/usr/local/bin/"; done
+for program in focus-stand-in listener; do install "$stand_ins/$program" "$debian/usr/local/bin/"; done
 mv "$debian/usr/local/bin/focus-stand-in" "$debian/usr/local/bin/focus"
 echo raspberrypi >"$debian/etc/hostname"
 echo 127.0.0.1 localhost raspberrypi >"$debian/etc/hosts"
 mkdir -p "$debian/boot/firmware/overlays"
 echo 'arm_64bit=1' >"$debian/boot/firmware/config.txt"
 
-install "$root/tests/debian/guest/firmware" "$root/tests/debian/guest/owner" "$debian/usr/local/bin/"
+install tests/debian/guest/firmware tests/debian/guest/owner "$debian/usr/local/bin/"
 cat >"$debian/etc/systemd/system/firmware.service" <<END
 [Unit]
 DefaultDependencies=no

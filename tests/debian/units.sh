@@ -1,24 +1,19 @@
 #!/bin/sh
-# units.sh PROGRAM STAND_IN
-# The units as systemd reads them, and the program's system calls against their filter.
+# units.sh: the units as systemd reads them, and the program's system calls against their filter.
 set -eu
-program=$(realpath "$1")
-stand_in=$(realpath "$2")
-cd "$(dirname "$0")/../.."
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-fail() {
-    echo "units.sh: $*" >&2
-    exit 1
-}
+name=units
+root=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=tests/debian/lib.sh
+. "$root/tests/debian/lib.sh"
+work_folder
 
 # A system of its own: nothing of what is installed here counts, but for systemd's own units.
-root=$work/root
-make -s install DESTDIR="$root" PREFIX=/usr
-cp -a /lib/systemd/system/. "$root/usr/lib/systemd/system"
-export MANPATH="$root/usr/share/man"
+tree=$work/root
+make -s install DESTDIR="$tree" PREFIX=/usr
+cp -a /lib/systemd/system/. "$tree/usr/lib/systemd/system"
+export MANPATH="$tree/usr/share/man"
 for unit in iio-focus iio-focus@kitchen; do
-    said=$(systemd-analyze verify --root="$root" $unit.service $unit.timer 2>&1) || fail "verify: $unit: $said"
+    said=$(systemd-analyze verify --root="$tree" $unit.service $unit.timer 2>&1) || fail "verify: $unit: $said"
     [ -z "$said" ] || fail "verify: $unit: $said"
 done
 
@@ -26,7 +21,7 @@ for service in packaging/*.service; do
     said=$(systemd-analyze security --offline=true "./$service" | tail -n 1)
     exposure=$(echo "$said" | grep -o '[0-9]*\.[0-9]')
     [ "$(echo "$exposure <= 1.5" | bc)" = 1 ] || fail "$service: $said"
-    echo "units.sh: ${service#packaging/}: exposure $exposure"
+    echo "units: ${service#packaging/}: exposure $exposure"
 done
 
 # The template is the unit but for its name, its file and its state.
@@ -55,8 +50,8 @@ accuracy=$(value AccuracySec packaging/iio-focus.timer)
 line=$(grep '^\*' packaging/iio-focus.cron | sed 's/\\%/%/')
 command=${line#\* \* \* \* \* iio-focus }
 mkdir "$work/bin"
-for name in sleep iio-focus; do
-    printf '#!/bin/sh\necho "%s $*"\n' $name >"$work/bin/$name"
+for command_name in sleep iio-focus; do
+    printf '#!/bin/sh\necho "%s $*"\n' $command_name >"$work/bin/$command_name"
 done
 chmod +x "$work/bin"/*
 PATH=$work/bin:$PATH sh -c "$command" >"$work/cron"
@@ -78,10 +73,7 @@ if [ ! -s "$allowed" ] || [ ! -s "$denied" ]; then
     fail 'no SystemCallFilter'
 fi
 
-device=$work/sys/bus/iio/devices/iio:device0
-mkdir -p "$device"
-echo htu21 >"$device/name"
-echo 24400 >"$device/in_humidityrelative_input"
+fake_sensor "$work/sys" htu21
 umask 077
 run() { # STATUS FAULT
     cat >"$work/iio-focus.toml" <<END
@@ -89,11 +81,11 @@ run() { # STATUS FAULT
 retry-delay = "10ms"
 attempts = 2
 [focus]
-program = "$stand_in"
+program = "$stand_ins/focus-stand-in"
 license = "x0000-test-0000"
 pcode = 7000
 server-host = "127.0.0.1"
-server-port = $(cat "$work/port")
+server-port = $port
 timeout = "100ms"
 [store]
 path = "$work/readings.db"
@@ -105,12 +97,8 @@ END
     [ $status = "$1" ] || fail "a run with FOCUS_FAULT=$2 ended with $status: $(cat "$work/said")"
     sed -n 's/^[0-9]* *\([a-z_0-9]*\)(.*/\1/p' "$work/trace" >>"$work/calls"
 }
-"${stand_in%/*}/listener" --tcp 127.0.0.1:0 --tcp-log "$work/arrived" --port-file "$work/port" >/dev/null &
-listener=$!
-trap 'kill $listener 2>/dev/null; rm -rf "$work"' EXIT
-until [ -s "$work/port" ]; do kill -0 $listener; done
-sed -i 's/.*://' "$work/port"
-ln -s /proc/self/mem "$device/in_temp_input"
+start_listener
+ln -sf /proc/self/mem "$device/in_temp_input"
 run 74 good
 rm "$device/in_temp_input"
 echo 20600 >"$device/in_temp_input"
@@ -122,4 +110,4 @@ for call in execve prctl flock connect signalfd4 kill fsync; do
 done
 refused=$(comm -23 "$work/used" "$allowed"; comm -12 "$work/used" "$denied")
 [ -z "$refused" ] || fail "the filter refuses $refused"
-echo "units.sh: all $(wc -l <"$work/used") system calls of a run pass the filter"
+echo "units: all $(wc -l <"$work/used") system calls of a run pass the filter"

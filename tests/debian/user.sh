@@ -3,34 +3,13 @@
 set -eu
 name=user
 root=$(cd "$(dirname "$0")/../.." && pwd)
-PI=${PI:-$root/target/pi}
 # shellcheck source=tests/debian/lib.sh
 . "$root/tests/debian/lib.sh"
-"$root/packaging/tools/need.sh" dpkg-dev qemu-user-static
-mkdir -p "$PI"
-work=$(mktemp -d "$PI/user.XXXXXX")
-listener=
-finish() {
-    [ -z "$listener" ] || kill "$listener" 2>/dev/null || true
-    rm -rf "$work"
-}
-trap finish EXIT
-
-stand_ins=$root/target/release/examples
-"$stand_ins/listener" --tcp 127.0.0.1:0 --tcp-log "$work/arrived" --port-file "$work/port" >/dev/null &
-listener=$!
-tries=0
-until [ -s "$work/port" ]; do
-    tries=$((tries + 1))
-    [ $tries -le 100 ] || fail 'the listener did not start'
-    sleep 0.05
-done
-
-device=$work/sys/bus/iio/devices/iio:device0
-mkdir -p "$device"
+packaging/tools/need.sh dpkg-dev qemu-user-static
+work_folder
+start_listener
+fake_sensor "$work/sys" dht11@4
 echo kitchen >"$device/label"
-echo dht11@4 >"$device/name"
-echo 24400 >"$device/in_humidityrelative_input"
 answers() { # M°C, or nothing: read() then says EIO
     rm -f "$device/in_temp_input"
     if [ $# -gt 0 ]; then echo "$1" >"$device/in_temp_input"; else ln -s /proc/self/mem "$device/in_temp_input"; fi
@@ -61,7 +40,7 @@ program = "$stand_ins/focus-stand-in"
 license = "x0000-test-0042"
 pcode = 7000
 server-host = "127.0.0.1"
-server-port = $(sed 's/.*://' "$work/port")
+server-port = $port
 [store]
 path = "$work/$arch.db"
 END
@@ -79,7 +58,7 @@ arrived=$(wc -l <"$work/arrived")
 # That this processor is an ARMv6: it does not run what Debian builds for armhf, which is ARMv7.
 debian armhf busybox-static
 status=0
-qemu-arm-static -cpu arm1176 "$PI/debian/armhf/bin/busybox" true 2>/dev/null || status=$?
+qemu-arm-static -cpu arm1176 "$kept/debian/armhf/bin/busybox" true 2>/dev/null || status=$?
 [ $status -eq 132 ] || fail "an ARMv7 program ends with $status on the emulated ARMv6, not with SIGILL"
-qemu-arm-static "$PI/debian/armhf/bin/busybox" true || fail 'and with an error on an ARMv7'
+qemu-arm-static "$kept/debian/armhf/bin/busybox" true || fail 'and with an error on an ARMv7'
 echo 'user: arm64 and ARMv6 passed'

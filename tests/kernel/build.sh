@@ -4,7 +4,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-RIG=${RIG:-$root/target/rig}
+RIG=${RIG:-${CARGO_TARGET_DIR:-$root/target}/rig}
 unset MAKEFLAGS         # those of a make that calls this are not the kernel's
 
 "$root/packaging/tools/need.sh" bc bison device-tree-compiler flex gcc i2c-tools iproute2 kmod libc6-dev \
