@@ -139,18 +139,19 @@ check-pi: deb
 	@echo 'check-pi: all passed'
 
 # Needs a nightly Rust and `cargo install cargo-fuzz`. SQLite reports its comparisons, which guides the store's target.
-# What is found goes to fuzz/ where cargo builds.
+# What is found goes to fuzz/ where cargo builds; tests/fuzz/pack.sh keeps it.
 FUZZ_SECONDS ?= 1200
 fuzz: | need-build
 	@for target in configuration number transcript store; do \
-		mkdir -p $(target)/fuzz/corpus/$$target; flags=; \
+		mkdir -p $(target)/fuzz/corpus/$$target $(target)/fuzz/kept/$$target; flags=; \
+		tar -xJf tests/fuzz/corpus/$$target.tar.xz -C $(target)/fuzz/kept/$$target || exit; \
 		case $$target in \
 		configuration) flags=-dict=tests/fuzz/configuration.dict ;; \
 		store) flags='-use_value_profile=1 -max_len=16384' ;; \
 		esac; \
 		CFLAGS=-fsanitize-coverage=trace-cmp $(CARGO) +nightly fuzz run --fuzz-dir tests/fuzz \
 			--target-dir $(target)/fuzz/build --sanitizer none $$target $(target)/fuzz/corpus/$$target \
-			tests/fuzz/corpus/$$target tests/fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) \
+			$(target)/fuzz/kept/$$target tests/fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) \
 			-timeout=10 -artifact_prefix=$(target)/fuzz/$$target- $$flags || exit; \
 	done
 

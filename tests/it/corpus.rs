@@ -5,23 +5,34 @@
 mod fuzz;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-/// Runs the check on each input that is kept for this target: `seeds` were written for it, `corpus` was found.
+/// Runs the check on each input that is kept for this target: `seeds` were written for it or found a mistake, what is in
+/// the archive in `corpus` was found to take another way through the code.
 fn replay(target: &str, check: fn(&[u8])) {
-    for kind in ["seeds", "corpus"] {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz").join(kind).join(target);
-        let entries = fs::read_dir(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
-        let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry of the folder").path()).collect();
-        assert!(!paths.is_empty(), "{} holds nothing", dir.display());
-        paths.sort();
-        for path in paths {
-            let input = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            if std::panic::catch_unwind(|| check(&input)).is_err() {
-                panic!("{} does not hold, see above", path.display());
-            }
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz");
+    let found = tempfile::tempdir().expect("a folder is made");
+    let archive = fuzz.join("corpus").join(target).with_extension("tar.xz");
+    let tar = Command::new("tar").arg("-xJf").arg(&archive).arg("-C").arg(found.path()).output();
+    let tar = tar.expect("tar is installed");
+    assert!(tar.status.success(), "{}: {tar:?}", archive.display());
+    for path in inputs(&fuzz.join("seeds").join(target)).into_iter().chain(inputs(found.path())) {
+        let input = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        if std::panic::catch_unwind(|| check(&input)).is_err() {
+            let name = path.file_name().expect("a file has a name");
+            panic!("{} of {target} does not hold, see above", name.to_string_lossy());
         }
     }
+}
+
+/// The files in this folder, at least one, by name.
+fn inputs(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry of the folder").path()).collect();
+    assert!(!paths.is_empty(), "{} holds nothing", dir.display());
+    paths.sort();
+    paths
 }
 
 #[test]
