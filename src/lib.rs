@@ -15,6 +15,7 @@ pub mod psychrometrics;
 pub mod reading;
 pub mod retry;
 pub mod run;
+pub mod secret;
 pub mod sensor;
 pub mod signals;
 pub mod store;

@@ -7,7 +7,6 @@
 pub mod transcript;
 
 use std::env;
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,19 +14,11 @@ use crate::child::{Child, Ending, GRACE, find_program};
 use crate::clock::Deadline;
 use crate::error::Problem;
 use crate::reading::{Field, Reading};
+use crate::secret::Secret;
 use crate::signals::SystemClock;
 use transcript::Transcript;
 
-/// The WhaTap project licence. Never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct License(pub String);
-
-impl fmt::Debug for License {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(REDACTED)
-    }
-}
-
+/// What is shown in place of the licence.
 pub(crate) const REDACTED: &str = "[license]";
 
 /// What shows that focus delivered.
@@ -59,7 +50,7 @@ pub struct Focus {
     /// A path, or a name looked up in `PATH`.
     pub program: PathBuf,
     /// `-license`
-    pub license: License,
+    pub license: Secret,
     /// `-pcode`
     pub pcode: u64,
     /// `-server.host`
@@ -142,7 +133,7 @@ impl Focus {
     fn arguments(&self, more: &[String]) -> Vec<String> {
         let mut all = vec![
             "-license".to_owned(),
-            self.license.0.clone(),
+            self.license.expose().to_owned(),
             "-pcode".to_owned(),
             self.pcode.to_string(),
             "-server.host".to_owned(),
@@ -196,7 +187,7 @@ mod tests {
     const LICENSE: &str = "x0000-test-0042";
 
     fn said(text: &str) -> Transcript {
-        let mut transcript = Transcript::new(&License(LICENSE.to_owned()));
+        let mut transcript = Transcript::new(&Secret::new(LICENSE));
         transcript.feed(1, text.as_bytes());
         transcript.finish();
         transcript
@@ -253,7 +244,7 @@ mod tests {
     fn tags_are_arguments_and_the_licence_is_not_shown() {
         let focus = Focus {
             program: "focus".into(),
-            license: License(LICENSE.to_owned()),
+            license: Secret::new(LICENSE),
             pcode: 7000,
             server_host: "h".to_owned(),
             server_port: 1,

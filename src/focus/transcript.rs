@@ -1,12 +1,13 @@
 //! What focus said, as far as it matters.
 
-use crate::focus::{License, REDACTED};
+use crate::focus::REDACTED;
 use crate::output::clean;
+use crate::secret::Secret;
 
 /// What focus said, on either stream, as far as it matters: constant memory, whatever it prints.
 #[derive(Debug)]
 pub struct Transcript {
-    license: License,
+    license: Secret,
     lines: [Line; 2],
     connected: bool,
     /// The first line that tells of a fault.
@@ -18,7 +19,7 @@ pub struct Transcript {
 impl Transcript {
     /// An empty one. The licence is what must not be quoted.
     #[must_use]
-    pub fn new(license: &License) -> Transcript {
+    pub fn new(license: &Secret) -> Transcript {
         Transcript {
             license: license.clone(),
             lines: [Line::default(), Line::default()],
@@ -93,9 +94,9 @@ impl Transcript {
 }
 
 /// A line as it may be shown: without the licence, without control characters, and short.
-fn quote(text: &str, license: &License) -> String {
+fn quote(text: &str, license: &Secret) -> String {
     const LONGEST: usize = 200;
-    let text = text.trim_ascii().replace(&license.0, REDACTED);
+    let text = text.trim_ascii().replace(license.expose(), REDACTED);
     let short: String = text.chars().take(LONGEST).collect();
     let rest = if text.chars().nth(LONGEST).is_some() { "..." } else { "" };
     clean(&short, ' ') + rest
@@ -177,7 +178,7 @@ mod tests {
     ];
 
     fn transcript() -> Transcript {
-        Transcript::new(&License(LICENSE.to_owned()))
+        Transcript::new(&Secret::new(LICENSE))
     }
 
     fn heard(chunks: &[(usize, &[u8])]) -> Transcript {
@@ -227,7 +228,7 @@ mod tests {
 
     #[test]
     fn what_is_quoted_is_one_short_line() {
-        let license = License(LICENSE.to_owned());
+        let license = Secret::new(LICENSE);
         assert_eq!(quote(" a\tb\r\n", &license), "a b");
         assert_eq!(quote(&format!("-license={LICENSE}{LICENSE}"), &license), "-license=[license][license]");
         assert_eq!(quote(&"ü".repeat(200), &license), "ü".repeat(200));

@@ -6,7 +6,8 @@ mod licence;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::machine::{DHT11, LICENSE, Machine, Outcome, PROGRAM, replace_by_link};
 use iio_focus::cli::Args;
@@ -236,6 +237,8 @@ fn a_value_of_the_wrong_type_is_never_quoted() {
         ("[focus]\nlicense = 12345678901234567890\n", 2),
         ("[focus]\npcode = 12345678901234567890\n", 2),
         ("[sensor]\nattempts = -99999999999999999999\n", 2),
+        ("[focus]\nlicense = 12345678901234567890123456789012345678901234567890\n", 2),
+        ("[sensor]\ntemperature-offset = 1e999\n", 2),
     ] {
         let (file, outcome) = run_text(text, &[]);
         outcome.fails(78, &[&format!("{}:{line}: ", file.display())]);
@@ -291,6 +294,27 @@ fn empty_variables_that_name_files_are_as_good_as_none() {
     let outcome =
         machine.outcome(&mut machine.bare(&[PROGRAM, "--sysfs", &sysfs, "--log", "stderr", "--dry-run"]));
     assert_eq!(outcome.status, 0, "{outcome:#?}");
+}
+
+#[test]
+fn without_its_file_a_configuration_has_the_defaults_and_what_the_command_line_says() {
+    let args = |attempts: &str| Args {
+        config: Some("/no/such.toml".to_owned()),
+        device: Some("htu21".to_owned()),
+        sysfs: Some("/a/sys".to_owned()),
+        attempts: Some(attempts.to_owned()),
+        ..Args::default()
+    };
+    let root = Path::new("/a/root");
+    assert!(Config::load_under(root, &args("3"), &|_| None, false).is_err());
+    let config = Config::without_file(root, &args("3"), &|_| None).unwrap();
+    assert_eq!((config.device.as_deref(), config.attempts), (Some("htu21"), 3));
+    assert_eq!((config.sysfs, config.file), (PathBuf::from("/a/sys"), PathBuf::from("/no/such.toml")));
+    assert_eq!(config.retry_delay, Duration::from_millis(2100));
+    assert_eq!(config.store.path, PathBuf::from("/a/root/var/lib/iio-focus/readings.db"));
+    assert!(config.focus.is_none() && config.warnings.is_empty());
+    let error = Config::without_file(root, &args("0"), &|_| None).unwrap_err();
+    assert_eq!(error.exit(), Exit::Usage, "{error}");
 }
 
 // ---- anything at all

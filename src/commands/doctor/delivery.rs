@@ -189,7 +189,7 @@ pub(super) fn private(system: &System) -> Vec<Finding> {
     let mut warnings = known.warnings.clone();
     let credential = credential(&system.root).and_then(|file| Some((fs::metadata(&file).ok()?, file)));
     if let Some((meta, file)) = credential {
-        config::warn_if_public(&file, meta.permissions().mode(), &mut warnings);
+        config::LICENSE.warn_if_public(&file, meta.permissions().mode(), &mut warnings);
     }
     if warnings.is_empty() {
         return vec![if system.whole.is_ok() {

@@ -13,9 +13,9 @@ use iio_focus::clock::Moment;
 use iio_focus::config::Config;
 use iio_focus::error::Error;
 use iio_focus::failure::Tally;
-use iio_focus::focus::License;
 use iio_focus::focus::transcript::Transcript;
 use iio_focus::reading::Reading;
+use iio_focus::secret::Secret;
 use iio_focus::sensor::parse_number;
 use iio_focus::store::{Delivered, Kept, RunEnd, Settings, Store, Undelivered};
 use tempfile::TempDir;
@@ -75,7 +75,10 @@ fn within_limits(config: &Config) {
     assert!((ms(3_600_000)..=ms(100 * 31_557_600_000)).contains(&config.store.keep));
     assert!((1..=10_000_000).contains(&config.store.backlog));
     let focus = config.focus.as_ref().expect("this is no dry run");
-    assert!(!focus.license.0.is_empty() && focus.license.0.bytes().all(|byte| byte.is_ascii_graphic()));
+    assert!(
+        !focus.license.expose().is_empty()
+            && focus.license.expose().bytes().all(|byte| byte.is_ascii_graphic())
+    );
     assert!(focus.pcode > 0 && focus.server_port > 0);
     assert!((ms(10)..=ms(3_600_000)).contains(&focus.timeout));
     let words = [&focus.server_host, &focus.category].into_iter();
@@ -233,11 +236,11 @@ pub fn transcript(input: &[u8]) {
         return;
     }
     let chunks = chunks(pieces, license.as_bytes());
-    let license = License(license);
+    let license = Secret::new(license);
     let heard = hear(&license, chunks.iter().map(|(stream, bytes)| (*stream, &bytes[..])));
     let ((shown, success), words) = &heard;
     for text in words.iter().chain([shown]) {
-        assert!(!text.contains(&license.0), "the licence {:?} is quoted: {text:?}", license.0);
+        assert!(!text.contains(license.expose()), "the licence {:?} is quoted: {text:?}", license.expose());
     }
 
     let bytes = chunks.iter().flat_map(|(stream, bytes)| bytes.chunks(1).map(|byte| (*stream, byte)));
@@ -260,7 +263,7 @@ pub fn transcript(input: &[u8]) {
                 *said |= line.windows(text.len()).any(|window| window == text);
             }
         }
-        as_quoted(&hear(&license, [(stream, &all[..])].into_iter()).1, &lines, &license.0);
+        as_quoted(&hear(&license, [(stream, &all[..])].into_iter()).1, &lines, license.expose());
         (stream, all)
     });
     let [connected, error, connect_error] = said;
@@ -271,7 +274,7 @@ pub fn transcript(input: &[u8]) {
 
 /// What a transcript is in the end, whether it tells of success, and the lines that it logged.
 fn hear<'a>(
-    license: &License,
+    license: &Secret,
     chunks: impl Iterator<Item = (usize, &'a [u8])>,
 ) -> ((String, bool), Vec<String>) {
     logged(|| {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use super::{argument, keys::KEYS, with_file};
+use super::{argument, keys::KEYS, run_text, with_file};
 use crate::machine::{LICENSE, Machine};
 
 #[test]
@@ -133,4 +133,20 @@ fn a_licence_in_place_of_its_file_is_not_shown() {
     machine.unset("focus.license");
     machine.set("focus.license-file", &format!("{LICENSE:?}"));
     machine.run(&[]).fails(78, &["license-file"]);
+}
+
+#[test]
+fn a_licence_in_the_place_of_a_key_is_not_shown() {
+    for (text, line, what) in [
+        ("[focus]\nx0000-test-0042 = \"license\"\n", 2, "focus: unknown key, expected one of `program`"),
+        ("'x0000-test-0042' = 1\n", 1, "unknown key, expected one of `sensor`"),
+        ("[focus.x0000-test-0042]\n", 1, "focus: unknown key, expected one of `program`"),
+        ("[sensor]\nx0000-test-0042 = 1\nx0000-test-0042 = 2\n", 3, "a key: stands twice"),
+        // Nor is what would break the line, or what is longer than any key.
+        ("[sensor]\n\"attempts\\nx\" = 1\n", 2, "sensor: unknown key, expected one of `device`"),
+        ("[sensor]\nabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz = 1\n", 2, "sensor: unknown key, "),
+    ] {
+        let (file, outcome) = run_text(text, &[]);
+        outcome.fails(78, &[&format!("{}:{line}: {what}", file.display())]);
+    }
 }
