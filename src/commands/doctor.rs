@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::cli;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::error::{Error, Exit, Problem, plural};
 use crate::sensor::Sensor;
 
@@ -226,7 +226,7 @@ impl System {
 fn variable(root: &Path, name: &str) -> Option<OsString> {
     let handed = || {
         let text = fs::read_to_string(credential(root)?).ok()?;
-        Some(text.trim().into())
+        Some(config::bare_secret(&text).into())
     };
     env::var_os(name).or_else(|| if name == "WHATAP_LICENSE" { handed() } else { None })
 }

@@ -20,7 +20,7 @@ use crate::store;
 
 use file::{FocusTable, Tables};
 use kind::{AGE, ATTEMPTS, DESTINATION, Kind, PAUSE, PCODE, PORT, SPAN, TEXT, Value};
-pub(crate) use secret::LICENSE;
+pub(crate) use secret::{LICENSE, bare_secret};
 
 /// The configuration file that may be absent.
 pub const DEFAULT_FILE: &str = "/etc/iio-focus.toml";

@@ -737,7 +737,7 @@ fn a_licence_that_everybody_can_read_is_found_wherever_it_is() {
     pi.has(&[("licence", "/root/etc/license holds the licence", "sudo chmod o= /")]);
     pi.remove("etc/iio-focus.toml");
     pi.bench.unset("focus.license-file");
-    pi.file("etc/credstore/iio-focus.license", format!("{}\n", LICENSE));
+    pi.file("etc/credstore/iio-focus.license", format!("\u{feff}\"{}\"\n", LICENSE));
     let file = pi.root("etc/credstore/iio-focus.license");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     pi.has(&[("licence", "credstore/iio-focus.license holds the licence", "sudo chmod o= /")]);

@@ -48,16 +48,55 @@ fn a_licence_file_that_holds_no_licence_is_told_without_its_content() {
     let file = machine.path("license.txt");
     machine.set("focus.license-file", &format!("{:?}", file.display().to_string()));
     machine.run(&[]).fails(78, &[&format!("cannot read {}: ENOENT", file.display())]);
-    for content in
-        ["", "\n", "x0000-test-0042\nx0000-test-0042\n", "license = x0000-test-0042", "x0000-test-0042\0"]
-    {
+    for content in ["", "\n", "\u{feff}", "\"\"", " '' \n"] {
         machine.private_file("license.txt", content);
         machine.run(&[]).fails(78, &[&format!("{}: must hold a licence", file.display()), "nothing else"]);
+    }
+    for (content, what) in [
+        ("x0000-test-0042\nx0000-test-0042\n", "character 16 is U+000A, a line break"),
+        ("license = x0000-test-0042", "character 8 is U+0020, a space"),
+        ("x0000\u{a0}test-0042", "character 6 is U+00A0, a space"),
+        ("x0000-test-0042\0", "character 16 is U+0000, a control character"),
+        ("x000\u{200b}0-test-0042", "character 5 is U+200B, a character that is not shown"),
+        ("x0000\u{2013}test-0042", "character 6 is U+2013, a dash, but not -"),
+        ("\"x0000-test-0042'", "character 1 is U+0022, a quotation mark"),
+        ("x0000-test-0042\"", "character 16 is U+0022, a quotation mark"),
+        ("\"\"x0000-test-0042\"\"", "character 2 is U+0022, a quotation mark"),
+        ("\u{feff} 'x000\u{e9}-test-0042'\n", "character 8 is U+00E9, a letter or digit beyond ASCII"),
+        ("x0000_test-0042", "character 6 is U+005F, a sign"),
+    ] {
+        machine.private_file("license.txt", content);
+        let wanted = format!("{}: {what}: must hold a licence", file.display());
+        machine.run(&[]).fails(78, &[&wanted, "nothing else"]);
     }
     machine.private_file("license.txt", b"x0000-test-0042\xff");
     machine.run(&[]).fails(78, &[&format!("{}:1: is not UTF-8", file.display())]);
     machine.private_file("license.txt", vec![b'x'; (1 << 20) + 1]);
     machine.run(&[]).fails(78, &["is larger than 1 MiB"]);
+}
+
+#[test]
+fn what_editors_and_pages_put_around_a_licence_is_no_part_of_it() {
+    let mut machine = Machine::with_fault("silent");
+    machine.set("focus.confirm", "\"exit-status\"");
+    machine.unset("focus.license");
+    machine.set("focus.license-file", &format!("{:?}", machine.path("license.txt").display().to_string()));
+    for content in [
+        "\u{feff}x0000-test-0042\r\n",
+        "\u{a0}x0000-test-0042\u{3000}\n",
+        "\u{200b}x0000-test-0042\u{200b}",
+        "\"x0000-test-0042\"\n",
+        "'x0000-test-0042'",
+        "\u{201c}x0000-test-0042\u{201d}\n",
+        "\u{2018}x0000-test-0042\u{2019}\n",
+        "\u{feff}\n \" x0000-test-0042 \" \n",
+    ] {
+        machine.private_file("license.txt", content);
+        let _ = fs::remove_file(machine.path("record"));
+        let outcome = machine.run(&[]);
+        outcome.delivered();
+        assert_eq!(argument(&outcome, "-license"), LICENSE, "{content:?}");
+    }
 }
 
 #[test]
