@@ -1,4 +1,5 @@
-//! A bounded child process: it is started, heard, ended and reaped. This module knows no focus.
+//! A child process with a time limit: this module starts it, reads its output, ends it and reaps it. It works for any
+//! program.
 
 use std::env;
 use std::ffi::{CString, OsStr};
@@ -24,26 +25,26 @@ use crate::clock::{Clock, Deadline};
 use crate::error::{Problem, describe};
 use crate::signals::SystemClock;
 
-/// From SIGTERM to SIGKILL.
+/// How long a child has to end after SIGTERM, before it gets SIGKILL.
 pub const GRACE: Duration = Duration::from_secs(2);
 
 /// How a child ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// By itself, with this status.
+    /// It exited with this status.
     Exited(i32),
-    /// By a signal that was not ours.
+    /// A signal killed it that this program did not send.
     Killed(Signal),
-    /// By us, after this time.
+    /// This program ended it after this time.
     TimedOut(Duration),
-    /// By us, because this signal ended the run.
+    /// This program ended it because this signal ended the run.
     Interrupted(Signal),
 }
 
 /// Where a program is: a name without a slash is looked up in `path`, as a shell would.
 ///
 /// # Errors
-/// That it is in none of the folders.
+/// A [`Problem`] if no folder of `path` contains such a program.
 pub fn find_program(program: &Path, path: Option<&OsStr>) -> Result<PathBuf, Problem> {
     if program.as_os_str().as_bytes().contains(&b'/') {
         return Ok(program.to_owned());
@@ -59,7 +60,7 @@ pub fn find_program(program: &Path, path: Option<&OsStr>) -> Result<PathBuf, Pro
     )
 }
 
-/// A child in a process group of its own, its three streams on pipes.
+/// A child process in its own process group. Its standard input, output and error are pipes.
 #[derive(Debug)]
 pub struct Child {
     process: std::process::Child,
@@ -71,7 +72,7 @@ impl Child {
     /// Starts a program and hands it the input, which must be shorter than a pipe (64 KiB).
     ///
     /// # Errors
-    /// What the system said to that.
+    /// A [`Problem`] if the system cannot start the program.
     pub fn start(program: &Path, arguments: &[String], input: &[u8]) -> Result<Child, Problem> {
         let mut process = spawn(program, arguments).map_err(|source| {
             let hint = match source.raw_os_error().map(Errno::from_raw) {
@@ -81,46 +82,47 @@ impl Child {
             };
             Problem::new(format!("cannot start {}: {}{hint}", program.display(), describe(&source)))
         })?;
-        // EPIPE means that the child does not read: what it says and how it ends decides.
+        // EPIPE means that the child does not read its input. Its output and its exit status show what this means.
         let _ = process.stdin.take().map(|mut stdin| stdin.write_all(input));
         let streams = [process.stdout.take().map(OwnedFd::from), process.stderr.take().map(OwnedFd::from)];
-        // The kernel's process numbers are below 2^22.
+        // This cannot fail: process ids are below 2^22.
         let pid = Pid::from_raw(i32::try_from(process.id()).unwrap_or(i32::MAX));
         Ok(Child { process, pid, streams: Streams::new(streams) })
     }
 
-    /// Hears both streams (0 is standard output, 1 standard error) until the child is gone, and ends it when the limit
-    /// is over or a signal asks the run to end. When this returns, nothing is left of its process group.
+    /// Reads both streams (0 is standard output, 1 standard error) until the child ends, and ends it when the limit is
+    /// reached or a signal asks the run to end. When this returns, no process is left in the child's group.
     pub fn finish(
         mut self,
         limit: Duration,
         clock: &SystemClock,
-        hear: &mut dyn FnMut(usize, &[u8]),
+        on_output: &mut dyn FnMut(usize, &[u8]),
     ) -> Ending {
         let mut forced = None;
-        let mut next = Some((Deadline(clock.now() + limit), Signal::SIGTERM));
+        let mut next_signal = Some((Deadline(clock.now() + limit), Signal::SIGTERM));
         let ended = loop {
-            self.streams.wait(clock, next.map(|(at, _)| at));
-            self.streams.read(hear);
+            self.streams.wait(clock, next_signal.map(|(at, _)| at));
+            self.streams.read(on_output);
             let interrupted = clock.ending();
             if let Some(ended) = self.ended() {
                 break ended;
             }
-            match next {
+            match next_signal {
                 Some((at, Signal::SIGTERM)) if interrupted.is_some() || at.left(clock).is_zero() => {
                     forced = Some(interrupted.map_or(Ending::TimedOut(limit), Ending::Interrupted));
                     self.signal(Signal::SIGTERM);
-                    next = Some((Deadline(clock.now() + GRACE), Signal::SIGKILL));
+                    next_signal = Some((Deadline(clock.now() + GRACE), Signal::SIGKILL));
                 }
                 Some((at, signal)) if at.left(clock).is_zero() => {
                     self.signal(signal);
-                    next = None;
+                    next_signal = None;
                 }
                 _ => {}
             }
         };
-        self.streams.read(hear);
-        // Not reaped yet, so the group's number still is ours: whatever it left behind goes with it.
+        self.streams.read(on_output);
+        // This ends the processes that the child left behind. The child is not reaped yet, so that no other process
+        // group can have its id.
         self.signal(Signal::SIGKILL);
         let _ = self.process.wait();
         match forced {
@@ -130,12 +132,13 @@ impl Child {
     }
 
     fn signal(&self, signal: Signal) {
-        // ESRCH or EPERM: nobody is left in it. The child itself may have moved to another group.
+        // Both calls, because the child may have moved to another group. ESRCH and EPERM mean that there is no process
+        // left to end.
         let _ = killpg(self.pid, signal);
         let _ = kill(self.pid, signal);
     }
 
-    /// How the child ended, if it did; it stays a zombie, so that its number is not given to another.
+    /// How the child ended, if it has ended. It stays a zombie, so that the kernel gives its id to no other process.
     fn ended(&self) -> Option<Ending> {
         match waitid(Id::Pid(self.pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT) {
             Ok(WaitStatus::Exited(_, status)) => Some(Ending::Exited(status)),
@@ -147,13 +150,13 @@ impl Child {
 
 /// Starts a program with its three streams on pipes, as the leader of a new process group.
 ///
-/// The child executes the program itself, before the standard library does: `execvp(3)` of the GNU C library hands a
-/// file that the kernel does not know to a shell. It asks the kernel to be killed when this process dies, so that even
-/// SIGKILL leaves no child behind that tries for ever.
+/// The child calls `execv(2)` before the standard library can call `execvp(3)`, because the `execvp` of the GNU C
+/// library runs a file that the kernel cannot execute in a shell. The child also asks the kernel to kill it when this
+/// process dies, so that it does not run for ever if this process is ended with SIGKILL.
 ///
-/// A child made with `clone(CLONE_VM)` and a stack of its own takes 0.15 ms less (fork copies the tables of all memory),
-/// and 50 lines of unsafe code more: not worth it for a program that waits for a network after that.
-#[allow(unsafe_code, reason = "what is called between fork and exec is for the caller to choose well")]
+/// `clone(CLONE_VM)` with a separate stack would save 0.15 ms, because fork copies the page tables, but it needs 50
+/// more lines of unsafe code. This is not worth it for a child that then waits for a network.
+#[allow(unsafe_code, reason = "`pre_exec` is unsafe, because few calls are allowed between fork and exec")]
 fn spawn(program: &Path, arguments: &[String]) -> io::Result<std::process::Child> {
     let path = CString::new(program.as_os_str().as_bytes())?;
     let mut argv = vec![path.clone()];
@@ -162,9 +165,10 @@ fn spawn(program: &Path, arguments: &[String]) -> io::Result<std::process::Child
     }
     let parent = getpid();
     let execute = move || {
-        // Blocked signals stay so in a child, which would be deaf to SIGTERM.
+        // A child inherits the blocked signals, and SIGTERM would not end it.
         SigSet::empty().thread_set_mask()?;
         prctl::set_pdeathsig(Signal::SIGKILL)?;
+        // The parent died before the call above.
         if getppid() != parent {
             return Err(Errno::ESRCH.into());
         }
@@ -187,7 +191,7 @@ impl Streams {
         let streams: Vec<(usize, File)> =
             streams.filter_map(|(index, stream)| Some((index, stream?.into()))).collect();
         for (_, stream) in &streams {
-            // A pipe of our own: this cannot fail.
+            // This cannot fail for a pipe.
             let _ = fcntl(stream, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
         }
         Streams(streams)
@@ -199,15 +203,15 @@ impl Streams {
         clock.wait(&mut fds, until);
     }
 
-    /// Takes what is there, at most a pipe's worth of each, so that one that never stops writing
-    /// does not keep us from looking at the time.
-    fn read(&mut self, hear: &mut dyn FnMut(usize, &[u8])) {
+    /// Reads what is there, at most 64 KiB (as much as a pipe holds) of each stream: the limit must be checked even if
+    /// a child never stops writing.
+    fn read(&mut self, on_output: &mut dyn FnMut(usize, &[u8])) {
         let mut buffer = [0; 1024];
         self.0.retain_mut(|(index, stream)| {
             for _ in 0..64 {
                 match stream.read(&mut buffer) {
                     Ok(0) => return false,
-                    Ok(n) => hear(*index, &buffer[..n]),
+                    Ok(n) => on_output(*index, &buffer[..n]),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(_) => return false,

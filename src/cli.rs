@@ -1,4 +1,4 @@
-//! The command line. What the words mean is laid down in `config`.
+//! The command line: which options and commands there are. The values are checked in `config`.
 
 use std::ffi::OsString;
 
@@ -69,7 +69,7 @@ pub struct Args {
     pub command: Option<Command>,
 }
 
-/// The commands beside taking a reading.
+/// The commands. Without one, the program takes a reading.
 #[derive(Debug, FromArgs)]
 #[argh(subcommand)]
 pub enum Command {
@@ -86,8 +86,9 @@ pub enum Command {
 }
 
 impl Args {
-    /// An option may stand before the name of a command that has it, or behind: that one counts. Returns those that
-    /// the command does not have.
+    /// `--config`, `--device` and `--sysfs` may stand before the name of the command or after it. Moves those after the
+    /// name into `self`, where they replace those before it. Returns the options before the name that the command does
+    /// not have.
     fn take_from_command(&mut self) -> Vec<&'static str> {
         let (config, device, sysfs) = match &mut self.command {
             None => return Vec::new(),
@@ -99,7 +100,7 @@ impl Args {
             Some(Command::Chart(chart)) => (Some(&mut chart.config), Some(&mut chart.device), None),
             Some(Command::Export(export)) => (Some(&mut export.config), Some(&mut export.device), None),
         };
-        let mut alien = vec![
+        let mut unsupported = vec![
             ("--attempts", self.attempts.is_some()),
             ("--retry-delay", self.retry_delay.is_some()),
             ("--deadline", self.deadline.is_some()),
@@ -107,18 +108,18 @@ impl Args {
             ("--log", self.log.is_some()),
             ("--verbose", self.verbose),
         ];
-        for (name, before, behind) in [
+        for (name, before, after) in [
             ("--config", &mut self.config, config),
             ("--device", &mut self.device, device),
             ("--sysfs", &mut self.sysfs, sysfs),
         ] {
-            match behind {
-                Some(behind) => *before = behind.take().or(before.take()),
-                None => alien.push((name, before.is_some())),
+            match after {
+                Some(after) => *before = after.take().or(before.take()),
+                None => unsupported.push((name, before.is_some())),
             }
         }
-        alien.retain(|(_, given)| *given);
-        alien.into_iter().map(|(name, _)| name).collect()
+        unsupported.retain(|(_, given)| *given);
+        unsupported.into_iter().map(|(name, _)| name).collect()
     }
 }
 
@@ -266,14 +267,14 @@ pub struct Export {
 pub enum Parsed {
     /// A text to print: help or version.
     Text(String),
-    /// A job.
+    /// The options, and the command to run.
     Args(Box<Args>),
 }
 
 /// Reads the command line; the first word is the program's name.
 ///
 /// # Errors
-/// [`Error::Usage`] with what is wrong and where to look.
+/// [`Error::Usage`] if an option, a value or a command is wrong.
 pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Parsed, Error> {
     let usage = |what: &str| Error::Usage(Problem::new(what).advise("iio-focus --help lists what there is"));
     let mut all = Vec::new();
@@ -295,7 +296,7 @@ pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Parsed, Error> {
         }
         Ok(mut args) => match args.take_from_command()[..] {
             [] => Ok(Parsed::Args(Box::new(args))),
-            [alien, ..] => Err(usage(&format!("{alien} does not go with this command"))),
+            [option, ..] => Err(usage(&format!("{option} does not go with this command"))),
         },
         Err(EarlyExit { output, status: Ok(()) }) => Ok(Parsed::Text(output)),
         Err(EarlyExit { output, status: Err(()) }) => {

@@ -14,53 +14,54 @@ pub const DAY_MS: i64 = 24 * HOUR_MS;
 /// One week in ms.
 pub const WEEK_MS: i64 = 7 * DAY_MS;
 
-/// A difference of the two clocks from here on means that the wall clock was set. A smaller one comes from reading them
-/// one after the other, and from slewing.
+/// If one clock went forward by this many ms more than the other, the wall clock was set. A smaller difference comes
+/// from reading the clocks one after the other, and from slewing.
 pub const CLOCK_SET_MS: u64 = 1000;
 
-/// A length of time in ms.
+/// A duration in whole ms, at most `i64::MAX`.
 #[must_use]
 pub fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Time, as far as a run needs it. Tests bring their own.
+/// The clock of a run. Tests use a virtual one.
 pub trait Clock {
-    /// Time since boot, suspend included.
+    /// Time since boot, including the time in which the machine was suspended.
     fn now(&self) -> Duration;
 
-    /// Waits.
+    /// Waits for this time.
     ///
     /// # Errors
-    /// The signal that asked the run to end; at once if it came before.
+    /// The signal that asked the run to end. If it came before the pause, this returns at once.
     fn pause(&self, time: Duration) -> Result<(), Signal>;
 }
 
-/// When all must be over, as time since boot.
+/// The time by which everything must have ended, as time since boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline(pub Duration);
 
 impl Deadline {
-    /// How much time is left.
+    /// How much time is left, zero if the deadline has passed.
     #[must_use]
     pub fn left(self, clock: &impl Clock) -> Duration {
         self.0.saturating_sub(clock.now())
     }
 
-    /// Whether something that takes so long would be over by then.
+    /// Whether something that takes this time would end before the deadline.
     #[must_use]
     pub fn fits(self, time: Duration, clock: &impl Clock) -> bool {
         time <= self.left(clock)
     }
 
-    /// An earlier one, which leaves so much time after it.
+    /// The deadline that is earlier by this time.
     #[must_use]
     pub fn earlier_by(self, time: Duration) -> Deadline {
         Deadline(self.0.saturating_sub(time))
     }
 }
 
-/// A point in time on both clocks. A Pi has no battery clock: its wall clock may be set, by much, while it runs.
+/// A point in time on both clocks. A Raspberry Pi has no clock with a battery: its wall clock may be wrong by days
+/// after boot and be set while a run is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moment {
     /// Wall clock, in ms since the epoch.
@@ -72,7 +73,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// This moment.
+    /// The current time.
     #[must_use]
     pub fn now() -> Moment {
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
@@ -87,7 +88,8 @@ impl Moment {
         }
     }
 
-    /// How many ms this moment is after an earlier one: by the boot clock within one boot.
+    /// How many ms this moment is after an earlier one. Within one boot, this is measured with the boot clock; else
+    /// only the wall clock can be compared.
     #[must_use]
     pub fn since(&self, earlier: &Moment) -> i64 {
         if self.same_boot(earlier) {
@@ -97,11 +99,12 @@ impl Moment {
         }
     }
 
-    /// When an earlier moment was, in ms since the epoch, by what the wall clock says now: it may have been set since.
+    /// The wall clock time of an earlier moment, in ms since the epoch. If the wall clock was set after that moment,
+    /// the time is corrected to what the wall clock shows now.
     #[must_use]
     pub fn wall_ms_of(&self, earlier: &Moment) -> i64 {
-        let mended = self.wall_ms.saturating_sub(self.since(earlier));
-        if mended.abs_diff(earlier.wall_ms) < CLOCK_SET_MS { earlier.wall_ms } else { mended }
+        let corrected = self.wall_ms.saturating_sub(self.since(earlier));
+        if corrected.abs_diff(earlier.wall_ms) < CLOCK_SET_MS { earlier.wall_ms } else { corrected }
     }
 
     fn same_boot(&self, other: &Moment) -> bool {
@@ -109,7 +112,8 @@ impl Moment {
     }
 }
 
-/// The boot clock alone. A signal ends the process, as it does by itself: for commands, which leave nothing to tidy up.
+/// The boot clock, without handling of signals: a signal ends the process at once. This is for the commands, which have
+/// nothing to clean up.
 #[derive(Clone, Copy, Debug)]
 pub struct PlainClock;
 
@@ -125,6 +129,6 @@ impl Clock for PlainClock {
 }
 
 pub(crate) fn since_boot() -> Duration {
-    // CLOCK_BOOTTIME is in every kernel since 2.6.39: the call has no way to fail.
+    // This cannot fail: every kernel since 2.6.39 has CLOCK_BOOTTIME.
     clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
 }

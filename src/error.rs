@@ -19,13 +19,13 @@ pub enum Exit {
     Trouble,
     /// 64: the command line is wrong.
     Usage,
-    /// 66: no sensor or no reading, not the one named, or several and none named.
+    /// 66: there is no sensor or no reading, or not the one that was named, or several and none was named.
     NoSensor,
     /// 69: the reading was taken, but focus could not deliver it.
     NotDelivered,
     /// 70: a bug in this program.
     Bug,
-    /// 74: the sensor gave no good reading in all its tries, or the system failed us.
+    /// 74: the sensor gave no good reading in all its tries, or the system refused something that the program needs.
     NoReading,
     /// 75: another run is under way.
     Busy,
@@ -60,32 +60,32 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// What happened, and what to do about it. The two are one sentence only when they are shown.
+/// What happened, and what to do about it. They are joined to one sentence only when they are printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// What happened, and where.
     pub what: String,
     /// What to do about it, if there is more to say than what happened.
     pub advice: Option<String>,
-    /// Whether the system refused it for want of a right.
+    /// Whether the system refused it because of missing permissions.
     pub denied: bool,
 }
 
 impl Problem {
-    /// A problem that says by itself what would be right.
+    /// A problem without advice: what happened also says what would be right.
     #[must_use]
     pub fn new(what: impl Into<String>) -> Problem {
         Problem { what: what.into(), advice: None, denied: false }
     }
 
-    /// What the system said of a file: `cannot read PATH: EACCES: Permission denied`.
+    /// A problem with a file, with the error of the system: `cannot read PATH: EACCES: Permission denied`.
     #[must_use]
     pub fn file(verb: &str, path: &Path, source: &io::Error) -> Problem {
         let denied = source.kind() == io::ErrorKind::PermissionDenied;
         Problem { denied, ..Problem::new(cannot(verb, path, source)) }
     }
 
-    /// The same with what to do about it.
+    /// Adds what to do about it.
     #[must_use]
     pub fn advise(self, advice: impl Into<String>) -> Problem {
         Problem { advice: Some(advice.into()), ..self }
@@ -108,9 +108,9 @@ pub enum Error {
     Usage(Problem),
     /// The configuration: file, line and key, and what would be right.
     Config(Problem),
-    /// No usable sensor, not the one named, or several.
+    /// There is no usable sensor, or not the one that was named, or several and none was named.
     NoSensor(Problem),
-    /// No reading is kept that was asked for; what there is instead.
+    /// The store has none of the requested readings; the problem says which ones it has.
     NotKept(Problem),
     /// The sensor of this name gave no good reading.
     NoReading(String, GaveUp),
@@ -124,12 +124,12 @@ pub enum Error {
     Signal(Signal, String),
     /// A file could not be written.
     Io(PathBuf, io::Error),
-    /// The system refused this, which has no path, and which the program cannot do without.
+    /// The system refused something that the program needs and that is no file: what it was, and the system's error.
     System(&'static str, io::Error),
 }
 
 impl Error {
-    /// What happened and what to do about it, as far as they are kept apart.
+    /// The problem that this error holds, if it holds one.
     #[must_use]
     pub fn problem(&self) -> Option<&Problem> {
         match self {
@@ -143,13 +143,13 @@ impl Error {
         }
     }
 
-    /// What happened, without what to do about it.
+    /// What happened, without the advice.
     #[must_use]
     pub fn what(&self) -> String {
         self.problem().map_or_else(|| self.to_string(), |problem| problem.what.clone())
     }
 
-    /// Whether the system refused something for want of a right.
+    /// Whether the system refused something because of missing permissions.
     #[must_use]
     pub fn is_denied(&self) -> bool {
         self.problem().is_some_and(|problem| problem.denied)
@@ -190,13 +190,13 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The word for one, or for any other number.
+/// The singular `one` if `n` is 1, else the plural `many`.
 #[must_use]
 pub fn plural(n: u32, one: &'static str, many: &'static str) -> &'static str {
     if n == 1 { one } else { many }
 }
 
-/// The error with the kernel's own name for it, such as `EIO: I/O error`.
+/// The error with its name in the kernel, such as `EIO: I/O error`.
 #[must_use]
 pub fn describe(source: &io::Error) -> String {
     match errno(source) {
@@ -205,7 +205,7 @@ pub fn describe(source: &io::Error) -> String {
     }
 }
 
-/// A path and why it cannot be used, as the start of a message.
+/// The start of a message: `cannot read PATH: EACCES: Permission denied`.
 #[must_use]
 pub fn cannot(verb: &str, path: &Path, source: &io::Error) -> String {
     format!("cannot {verb} {}: {}", path.display(), describe(source))

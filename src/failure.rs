@@ -1,4 +1,4 @@
-//! Why a try of the sensor did not count, whether another try can help, and what to do about it.
+//! Why a try of the sensor failed, whether another try can help, and what to do about it.
 
 use std::fmt;
 use std::io;
@@ -8,23 +8,23 @@ use nix::errno::Errno;
 
 use crate::error::{describe, errno, plural};
 
-/// Why one try of the sensor did not count.
+/// Why one try of the sensor failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// The kernel said no.
+    /// The kernel returned an error for this attribute.
     Io(PathBuf, io::Error),
-    /// The attribute does not hold a number that could be a measurement; what it holds instead.
+    /// The attribute does not contain a number that could be a measurement; the text says what is wrong with it.
     Value(PathBuf, &'static str),
     /// The values are outside what the configuration allows.
     OutOfRange(String),
-    /// The values are too far from the last kept ones, and no other try agreed with them yet.
+    /// The values are too far from the last stored ones, and no other try has confirmed them yet.
     Jump(String),
-    /// The values did not come from the bus in this try.
+    /// The driver did not measure the values in this try, but returned older ones.
     Stale(&'static str),
 }
 
 impl Failure {
-    /// The short name that failures are counted by: the kernel's own for an errno.
+    /// The short name under which this failure is counted. For an errno this is its name in the kernel, such as `EIO`.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -38,10 +38,10 @@ impl Failure {
         }
     }
 
-    /// Whether another try cannot end differently, so that the run ends at once.
+    /// Whether another try would fail in the same way. If so, the run ends at once.
     ///
-    /// EAGAIN is the dht11 driver's word for a kernel clock coarser than its pulses
-    /// (`DHT11_MIN_TIMERES`, `drivers/iio/humidity/dht11.c`): no pause mends that.
+    /// The dht11 driver returns EAGAIN if the kernel's clock is too coarse to measure its pulses
+    /// (`DHT11_MIN_TIMERES`, `drivers/iio/humidity/dht11.c`): waiting does not change that.
     #[must_use]
     pub fn is_futile(&self) -> bool {
         let Failure::Io(_, source) = self else {
@@ -62,7 +62,7 @@ impl Failure {
         )
     }
 
-    /// What the person at the Pi should do about it.
+    /// What the user should do about it.
     #[must_use]
     pub fn advice(&self) -> &'static str {
         match self {
@@ -105,12 +105,13 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The tries of one run that failed: how often each kind of failure came, the first one first.
+/// The failed tries of one run: how often each kind of failure occurred, in the order in which the kinds first
+/// occurred.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally(Vec<(String, u32)>);
 
 impl Tally {
-    /// One more of this name.
+    /// Counts this many more failures of this name.
     pub fn add(&mut self, name: String, times: u32) {
         match self.0.iter_mut().find(|(counted, _)| *counted == name) {
             Some((_, before)) => *before = before.saturating_add(times),
@@ -124,7 +125,7 @@ impl Tally {
         self.0.iter().fold(0, |total, (_, times)| total.saturating_add(*times))
     }
 
-    /// Name and number, in the order they first came.
+    /// Name and number of each kind, in the order in which they first occurred.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
         self.0.iter().map(|(name, times)| (name.as_str(), *times))
     }
@@ -140,12 +141,12 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Tries of the sensor, none of them good.
+/// The sensor was tried, and every try failed.
 #[derive(Debug)]
 pub struct GaveUp {
-    /// All tries that were made.
+    /// All tries, counted by kind of failure.
     pub failures: Tally,
-    /// Whether time, not the number of tries, ran out.
+    /// Whether the deadline ended the tries, and not their number.
     pub out_of_time: bool,
     /// The last failure.
     pub last: Failure,

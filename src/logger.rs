@@ -1,4 +1,4 @@
-//! Where log lines go: syslog, standard error, or both. Logging never ends a run.
+//! Where log lines go: syslog, standard error, or both. A line that cannot be logged never ends a run.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -24,8 +24,8 @@ pub enum Destination {
 
 type Syslog = syslog::Logger<LoggerBackend, Rfc3164>;
 
-/// RFC 3164 without the timestamp, which every syslog daemon then takes from its own clock: the crate's own
-/// formatter stamps in UTC, and daemons that believe a stamp take it for local time.
+/// RFC 3164 without a timestamp: the syslog daemon then adds the time itself. The formatter of the `syslog` crate
+/// writes the time in UTC, but daemons read a timestamp as local time.
 #[derive(Clone)]
 struct Rfc3164;
 
@@ -41,21 +41,21 @@ struct Logger {
     stderr: bool,
 }
 
-/// Sets the destination of all `log` macros, once: a second call changes nothing. `verbose` lets debug
-/// lines through.
-pub fn init(to: Destination, verbose: bool) {
+/// Sets the destination of all `log` macros, once: a later call changes nothing. With `verbose`, debug lines are logged
+/// too.
+pub fn init(destination: Destination, verbose: bool) {
     if log::max_level() != LevelFilter::Off {
         return;
     }
-    let syslog = if to == Destination::Stderr { None } else { connect() };
-    let on_terminal = to == Destination::Auto && io::stderr().is_terminal();
-    let stderr = to == Destination::Stderr || on_terminal;
+    let syslog = if destination == Destination::Stderr { None } else { connect() };
+    let on_terminal = destination == Destination::Auto && io::stderr().is_terminal();
+    let stderr = destination == Destination::Stderr || on_terminal;
     log::set_max_level(if verbose { LevelFilter::Debug } else { LevelFilter::Info });
     // Fails only if a logger was set before.
     let _ = log::set_boxed_logger(Box::new(Logger { syslog: syslog.map(Mutex::new), stderr }));
 }
 
-/// Makes a panic one line in the log and the exit status of a bug.
+/// Makes a panic write one line to the log and end the process with [`Exit::Bug`].
 #[allow(clippy::exit, reason = "a panic has no caller to return to")]
 pub fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
@@ -65,7 +65,8 @@ pub fn report_panics() {
     }));
 }
 
-/// The log socket, if somebody listens there. It never blocks: a daemon that hangs must not hang us.
+/// Connects to the log socket, if a syslog daemon listens there. The socket does not block, so that a daemon that hangs
+/// cannot stop this program.
 fn connect() -> Option<Syslog> {
     let syslog = syslog::unix(Rfc3164).ok()?;
     match &syslog.backend {
@@ -85,7 +86,7 @@ impl Log for Logger {
         if !self.enabled(record.metadata()) {
             return;
         }
-        // One record is one line, whatever a file name or a child brought into it.
+        // A record is logged as one line, but a file name or the output of a child may contain line breaks.
         let line = clean(&record.args().to_string(), ' ');
         let sent = self.syslog.as_ref().is_some_and(|syslog| {
             let mut syslog = syslog.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,7 +104,7 @@ impl Log for Logger {
                 Level::Warn => "warning: ",
                 _ => "",
             };
-            // Closed or full: there is nobody left to tell.
+            // If standard error cannot be written either, there is no other place to report that.
             let _ = io::stderr().write_all(format!("iio-focus: {level}{line}\n").as_bytes());
         }
     }

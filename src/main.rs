@@ -15,7 +15,8 @@ fn main() -> ExitCode {
     match cli::parse(env::args_os()).and_then(start) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            // Unless a run chose another: who types a command reads the answer where it was typed.
+            // A run has chosen its destination before, and this changes nothing then. A command has not: the person or
+            // the script that started it reads standard error.
             logger::init(Destination::Stderr, false);
             log::error!("{error}");
             error.exit().into()

@@ -1,28 +1,29 @@
-//! Whether a reading can be believed: within its range, and not too far from the last one.
+//! Whether a reading is plausible: within the accepted range, and not too far from the last one.
 
 use crate::failure::Failure;
 use crate::reading::{Calibration, Jump, Limits, Reading};
 
-/// What a reading is held against, try after try.
+/// What the reading of each try is compared with.
 #[derive(Debug)]
 pub struct Plausibility<'a> {
-    /// What counts as a reading at all.
+    /// The accepted range, before calibration.
     pub limits: &'a Limits,
-    /// What is added to it.
+    /// What is added to a reading within the range.
     pub calibration: &'a Calibration,
-    /// How far it may be from the last one.
+    /// How far a reading may be from the last one without another try that confirms it.
     pub jump: &'a Jump,
-    /// The last kept reading of this sensor, if it is young enough.
+    /// The last stored reading of this sensor, if it is recent enough.
     pub last: Option<Reading>,
-    /// What the try before this one gave, if that was within its range.
+    /// The reading of the latest try that was within the range.
     pub previous: Option<Reading>,
 }
 
 impl Plausibility<'_> {
-    /// Judges what a try gave. Returns it calibrated.
+    /// Checks the reading of one try, and returns it calibrated.
     ///
     /// # Errors
-    /// Why it does not count: another try may.
+    /// [`Failure::OutOfRange`] if the reading is outside the accepted range; [`Failure::Jump`] if it is too far from
+    /// the last stored reading and the try before did not give nearly the same.
     pub fn judge(&mut self, measured: Reading) -> Result<Reading, Failure> {
         if let Some(what) = self.limits.exceeded_by(measured) {
             return Err(Failure::OutOfRange(what));

@@ -1,23 +1,24 @@
-//! What temperature and relative humidity say together: dew point, absolute humidity, heat index and
+//! Quantities that are calculated from temperature and relative humidity: dew point, absolute humidity, heat index and
 //! vapour pressure deficit.
 //!
-//! Whole numbers in and out, in the units of [`Reading`](crate::reading::Reading). Outside the range that
-//! its source gives, a quantity is absent. All but the heat index rest on one formula, the saturation
-//! vapour pressure over liquid water, as relative humidity is measured against that below 0 °C, too
-//! (WMO-No. 8).
+//! Arguments and results are whole numbers, the arguments in the units of [`Reading`](crate::reading::Reading). A
+//! quantity is `None` outside the range for which its source gives the formula. All but the heat index use the
+//! saturation vapour pressure over liquid water, because relative humidity is defined by it, below 0 °C too (WMO-No.
+//! 8).
 
 use std::ops::RangeInclusive;
 
-/// Where [`saturation_hpa`] holds, in m°C.
+/// The temperatures for which [`saturation_hpa`] is valid, in m°C.
 const MAGNUS_RANGE_MDEGC: RangeInclusive<i32> = -45_000..=60_000;
 
 /// The Magnus formula: 6.112 hPa × exp(17.62 t ∕ (243.12 °C + t)).
 ///
 /// Sonntag 1990, Z. Meteorol. 70, 340–344; WMO-No. 8, Guide to Meteorological Instruments and Methods of
-/// Observation (2008), annex 4.B; −45 to 60 °C. The enhancement factor of moist air is left out: it needs the air
-/// pressure, which nobody measures here, and is 0.5 % at sea level.
+/// Observation (2008), annex 4.B; −45 to 60 °C. The enhancement factor of moist air is left out: it depends on the air
+/// pressure, which is not measured, and adds only 0.5 % at sea level.
 fn saturation_hpa(t_degc: f64) -> f64 {
-    // Not the C library's, here and below: they are in a file of their own, which each run would load.
+    // The crate `libm` is used here and below, because `f64::exp` and `f64::ln` need the C library's `libm.so`, which
+    // each run would have to load.
     MAGNUS_HPA * libm::exp(MAGNUS_SLOPE * t_degc / (MAGNUS_DEGC + t_degc))
 }
 
@@ -25,42 +26,44 @@ const MAGNUS_HPA: f64 = 6.112;
 const MAGNUS_SLOPE: f64 = 17.62;
 const MAGNUS_DEGC: f64 = 243.12;
 
-/// Temperature in °C and vapour pressure in hPa, where the Magnus formula holds.
-fn vapour(temperature_mdegc: i32, humidity_mpercent: i32) -> Option<(f64, f64)> {
-    let holds = MAGNUS_RANGE_MDEGC.contains(&temperature_mdegc) && (0..=100_000).contains(&humidity_mpercent);
+/// Temperature in °C and vapour pressure in hPa, if the Magnus formula is valid for this reading.
+fn vapour_pressure(temperature_mdegc: i32, humidity_mpercent: i32) -> Option<(f64, f64)> {
+    let is_valid =
+        MAGNUS_RANGE_MDEGC.contains(&temperature_mdegc) && (0..=100_000).contains(&humidity_mpercent);
     let t_degc = f64::from(temperature_mdegc) / 1000.0;
-    holds.then(|| (t_degc, saturation_hpa(t_degc) * f64::from(humidity_mpercent) / 100_000.0))
+    is_valid.then(|| (t_degc, saturation_hpa(t_degc) * f64::from(humidity_mpercent) / 100_000.0))
 }
 
 /// Dew point in m°C: the temperature at which this vapour would be saturated over liquid water.
 ///
-/// The Magnus formula solved for t (WMO-No. 8, annex 4.B). Air and dew point from −45 to 60 °C; dry air has none.
+/// The Magnus formula solved for t (WMO-No. 8, annex 4.B). Air and dew point from −45 to 60 °C. Air without any vapour
+/// has no dew point.
 #[must_use]
 pub fn dew_point_mdegc(temperature_mdegc: i32, humidity_mpercent: i32) -> Option<i32> {
-    let (_, hpa) = vapour(temperature_mdegc, humidity_mpercent).filter(|(_, hpa)| *hpa > 0.0)?;
+    let (_, hpa) = vapour_pressure(temperature_mdegc, humidity_mpercent).filter(|(_, hpa)| *hpa > 0.0)?;
     let ln = libm::log(hpa / MAGNUS_HPA);
     let dew_point = rounded(1000.0 * MAGNUS_DEGC * ln / (MAGNUS_SLOPE - ln));
     MAGNUS_RANGE_MDEGC.contains(&dew_point).then_some(dew_point)
 }
 
-/// Absolute humidity in mg/m³: the mass of the vapour in a volume of air.
+/// Absolute humidity in mg/m³: the mass of water vapour in a volume of air.
 ///
 /// The ideal gas law, e ∕ (R T), with R = 461.5 J/(kg K) for water vapour. Air from −45 to 60 °C.
 #[must_use]
 pub fn absolute_humidity_mg_per_m3(temperature_mdegc: i32, humidity_mpercent: i32) -> Option<i32> {
     const VAPOUR_J_PER_KG_K: f64 = 461.5;
-    let (t_degc, hpa) = vapour(temperature_mdegc, humidity_mpercent)?;
+    let (t_degc, hpa) = vapour_pressure(temperature_mdegc, humidity_mpercent)?;
     let kg_per_m3 = hpa * 100.0 / (VAPOUR_J_PER_KG_K * (t_degc + 273.15));
     Some(rounded(kg_per_m3 * 1e6))
 }
 
-/// Vapour pressure deficit in Pa: what is missing to saturation.
+/// Vapour pressure deficit in Pa: the saturation vapour pressure minus the vapour pressure.
 ///
-/// es − ea (Allen et al. 1998, FAO Irrigation and Drainage Paper 56, chapter 3), es being the Magnus formula.
+/// es − ea (Allen et al. 1998, FAO Irrigation and Drainage Paper 56, chapter 3), with es from the Magnus formula.
 /// Air from −45 to 60 °C.
 #[must_use]
 pub fn vapour_pressure_deficit_pa(temperature_mdegc: i32, humidity_mpercent: i32) -> Option<i32> {
-    let (t_degc, hpa) = vapour(temperature_mdegc, humidity_mpercent)?;
+    let (t_degc, hpa) = vapour_pressure(temperature_mdegc, humidity_mpercent)?;
     Some(rounded((saturation_hpa(t_degc) - hpa) * 100.0))
 }
 
@@ -68,9 +71,9 @@ pub fn vapour_pressure_deficit_pa(temperature_mdegc: i32, humidity_mpercent: i32
 ///
 /// Rothfusz 1990, The Heat Index "Equation", NWS Technical Attachment SR 90-23, with the adjustment
 /// for humid air that the NWS adds to it
-/// (<https://www.wpc.ncep.noaa.gov/html/heatindex_equation.shtml>). It holds where the chart of the NWS has
+/// (<https://www.wpc.ncep.noaa.gov/html/heatindex_equation.shtml>). It is valid where the chart of the NWS has
 /// values: air from 80 to 110 °F (26.7 to 43.3 °C), 40 %RH or more, and an index up to 137 °F (58.3 °C). The
-/// adjustment for air drier than 13 %RH is outside of that.
+/// adjustment for air drier than 13 %RH is outside of this range, and is left out.
 #[must_use]
 pub fn heat_index_mdegc(temperature_mdegc: i32, humidity_mpercent: i32) -> Option<i32> {
     let t = f64::from(temperature_mdegc) / 1000.0 * 1.8 + 32.0;
@@ -85,13 +88,16 @@ pub fn heat_index_mdegc(temperature_mdegc: i32, humidity_mpercent: i32) -> Optio
         + 0.001_228_74 * t * t * rh
         + 0.000_852_82 * t * rh * rh
         - 0.000_001_99 * t * t * rh * rh;
-    let humid = if rh > 85.0 && t < 87.0 { (rh - 85.0) / 10.0 * (87.0 - t) / 5.0 } else { 0.0 };
-    let index = regression + humid;
+    let humid_adjustment = if rh > 85.0 && t < 87.0 { (rh - 85.0) / 10.0 * (87.0 - t) / 5.0 } else { 0.0 };
+    let index = regression + humid_adjustment;
     (index < 137.5).then(|| rounded((index - 32.0) / 1.8 * 1000.0))
 }
 
-/// The nearest whole number. All quantities are far below an i32's limits, where they are not absent.
-#[allow(clippy::cast_possible_truncation, reason = "`as` saturates, and what is not in range is dropped")]
+/// The nearest whole number.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "all quantities are far within an i32 in their valid range"
+)]
 fn rounded(value: f64) -> i32 {
     value.round() as i32
 }
@@ -101,13 +107,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The Magnus formula is within this of the tables below.
-    const RELATIVE: f64 = 0.006;
+    /// How far the Magnus formula may be from the tables below, as a part of the value.
+    const RELATIVE_TOLERANCE: f64 = 0.006;
 
     #[track_caller]
-    fn near(what: &str, ours: Option<i32>, published: f64, within: f64) {
+    fn assert_near(what: &str, ours: Option<i32>, published: f64, tolerance: f64) {
         let ours = f64::from(ours.unwrap_or_else(|| panic!("{what}: absent"))) / 1000.0;
-        assert!((ours - published).abs() <= within, "{what}: {ours}, published {published}");
+        assert!((ours - published).abs() <= tolerance, "{what}: {ours}, published {published}");
     }
 
     fn mdegc(fahrenheit: i32) -> i32 {
@@ -122,13 +128,13 @@ mod tests {
         let fao_24 =
             [(0, 6.1), (5, 8.7), (10, 12.3), (15, 17.0), (20, 23.4), (25, 31.7), (30, 42.4), (35, 56.2)];
         for (t, hpa) in goff.into_iter().chain(fao_24) {
-            // Dry air lacks all of it.
+            // At 0 %RH the deficit is the whole saturation vapour pressure.
             let deficit_pa = vapour_pressure_deficit_pa(t * 1000, 0).map(|pa| pa * 10);
-            near(&format!("{t} C"), deficit_pa, hpa, 0.05 + RELATIVE * hpa);
+            assert_near(&format!("{t} C"), deficit_pa, hpa, 0.05 + RELATIVE_TOLERANCE * hpa);
         }
         // Allen et al. 1998, FAO Irrigation and Drainage Paper 56, example 3; in kPa.
         for (t, kpa) in [(15_000, 1.705), (24_500, 3.075)] {
-            near(&format!("{t} mC"), vapour_pressure_deficit_pa(t, 0), kpa, RELATIVE * kpa);
+            assert_near(&format!("{t} mC"), vapour_pressure_deficit_pa(t, 0), kpa, RELATIVE_TOLERANCE * kpa);
         }
     }
 
@@ -142,8 +148,8 @@ mod tests {
     #[test]
     fn the_dew_point_is_that_of_the_tables() {
         // Sensirion, Application Note Dew-point Calculation: worked with the same coefficients.
-        near("25 C, 10 %", dew_point_mdegc(25_000, 10_000), -8.77, 0.005);
-        near("50 C, 90 %", dew_point_mdegc(50_000, 90_000), 47.90, 0.005);
+        assert_near("25 C, 10 %", dew_point_mdegc(25_000, 10_000), -8.77, 0.005);
+        assert_near("50 C, 90 %", dew_point_mdegc(50_000, 90_000), 47.90, 0.005);
         // The building trade's dew point table, <https://expydoc.com/doc/12113599/taupunkttabelle>, in steps of 5 %RH.
         const TABLE: [(i32, i32, &[f64]); 3] = [
             (10, 50, &[0.0, 1.3, 2.5, 3.7, 4.8, 5.8, 6.8, 7.7, 8.5, 9.3]),
@@ -156,7 +162,12 @@ mod tests {
         ];
         for (air, from, dew_points) in TABLE {
             for (rh, dew_point) in (from..).step_by(5).zip(dew_points) {
-                near(&format!("{air} C, {rh} %"), dew_point_mdegc(air * 1000, rh * 1000), *dew_point, 0.12);
+                assert_near(
+                    &format!("{air} C, {rh} %"),
+                    dew_point_mdegc(air * 1000, rh * 1000),
+                    *dew_point,
+                    0.12,
+                );
             }
         }
     }
@@ -177,7 +188,12 @@ mod tests {
         for (air, row) in TABLE {
             for (rh, g_per_m3) in (10..).step_by(10).zip(row) {
                 let ours = absolute_humidity_mg_per_m3(air * 1000, rh * 1000);
-                near(&format!("{air} C, {rh} %"), ours, g_per_m3, 0.06 + RELATIVE * g_per_m3);
+                assert_near(
+                    &format!("{air} C, {rh} %"),
+                    ours,
+                    g_per_m3,
+                    0.06 + RELATIVE_TOLERANCE * g_per_m3,
+                );
             }
         }
         assert_eq!(absolute_humidity_mg_per_m3(20_000, 0), Some(0));
@@ -203,7 +219,8 @@ mod tests {
         (110, &[136]),
     ];
 
-    /// What the NWS adds in humid air of less than 87 °F, (RH − 85) ∕ 10 × (87 − T) ∕ 5, in °F; the chart has it not.
+    /// What the NWS adds in humid air of less than 87 °F, (RH − 85) ∕ 10 × (87 − T) ∕ 5, in °F. The chart does not
+    /// include it.
     const HUMID: [(i32, i32, f64); 12] = [
         (80, 90, 0.7),
         (80, 95, 1.4),
@@ -227,15 +244,16 @@ mod tests {
                     HUMID.iter().find(|(t, h, _)| (*t, *h) == (air, rh)).map_or(0.0, |(.., added)| *added);
                 let ours =
                     heat_index_mdegc(mdegc(air), rh * 1000).map(|index| rounded(f64::from(index) * 1.8));
-                // The chart's last digit is up to one off in some places.
-                near(&format!("{air} F, {rh} %"), ours, f64::from(*charted) + humid - 32.0, 1.0);
+                // Some values of the chart differ from the formula by up to 1 °F.
+                assert_near(&format!("{air} F, {rh} %"), ours, f64::from(*charted) + humid - 32.0, 1.0);
             }
         }
     }
 
     #[test]
     fn the_heat_index_ends_where_the_chart_does() {
-        // Up to 90 °F it has all columns; the index of 92 °F and 95 %RH, 136.9, is not in the chart, but could be.
+        // The rows up to 90 °F are complete. The row of 92 °F ends before 95 %RH, although the index there, 136.9, is
+        // below the limit.
         for (air, row) in &NWS_CHART[7..] {
             let beyond = 40 + 5 * i32::try_from(row.len()).unwrap();
             assert_eq!(heat_index_mdegc(mdegc(*air), beyond * 1000), None, "{air} F, {beyond} %");

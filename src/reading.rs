@@ -1,4 +1,4 @@
-//! The quantities: temperature and relative humidity, what is plausible, and the JSON.
+//! Temperature and relative humidity: their limits, their calibration, and the JSON that focus gets.
 
 use std::ops::RangeInclusive;
 
@@ -17,7 +17,7 @@ pub struct Reading {
     pub humidity_mpercent: i32,
 }
 
-/// One quantity that focus can be given.
+/// One quantity that focus can get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// °C
@@ -35,7 +35,7 @@ pub enum Field {
 }
 
 impl Field {
-    /// All there are.
+    /// All fields.
     pub const ALL: [Field; 6] = [
         Field::Temperature,
         Field::Humidity,
@@ -45,10 +45,10 @@ impl Field {
         Field::Vpd,
     ];
 
-    /// What focus is given unless it is told otherwise.
+    /// The fields that focus gets if the configuration names none.
     pub const DEFAULT: [Field; 2] = [Field::Temperature, Field::Humidity];
 
-    /// Its name: letters alone, since the product's screens want all others quoted.
+    /// Its key in the JSON: only letters, because WhaTap's screens require quotes around any other name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -61,13 +61,14 @@ impl Field {
         }
     }
 
-    /// Whether every reading has it. The others are absent outside the range of their formula.
+    /// Whether it is measured, so that every reading has it. The others are calculated, and are absent outside the
+    /// range of their formula.
     #[must_use]
     pub fn is_measured(self) -> bool {
         matches!(self, Field::Temperature | Field::Humidity)
     }
 
-    /// Its value, if the reading has one: one decimal, two in kPa.
+    /// Its value, if the reading has one, rounded to one decimal, or to two for kPa.
     fn of(self, Reading { temperature_mdegc: t, humidity_mpercent: h }: Reading) -> Option<f64> {
         match self {
             Field::Temperature => Some(one_decimal(t)),
@@ -80,7 +81,7 @@ impl Field {
     }
 }
 
-/// What focus is given.
+/// A reading, and the fields of it that the JSON contains.
 struct Payload<'a>(Reading, &'a [Field]);
 
 impl Serialize for Payload<'_> {
@@ -91,10 +92,10 @@ impl Serialize for Payload<'_> {
 }
 
 impl Reading {
-    /// One line of JSON with these fields in this order, without those that this reading does not have.
+    /// One line of JSON with these fields, in this order. A field that this reading does not have is left out.
     #[must_use]
     pub fn json(&self, fields: &[Field]) -> String {
-        // Finite numbers under literal names: there is nothing that could fail.
+        // This cannot fail: the keys are strings, and the values finite numbers.
         serde_json::to_string(&Payload(*self, fields)).unwrap_or_default()
     }
 
@@ -106,7 +107,7 @@ impl Reading {
         format!("{temperature} {humidity}")
     }
 
-    /// Whether two tries saw the same: within 1 °C and 5 %RH.
+    /// Whether two readings are nearly the same: they differ by at most 1 °C and 5 %RH.
     #[must_use]
     pub fn agrees_with(self, other: Reading) -> bool {
         self.temperature_mdegc.abs_diff(other.temperature_mdegc) <= 1_000
@@ -136,7 +137,7 @@ impl Quantity {
     /// Both, in the order in which they are read.
     pub const ALL: [Quantity; 2] = [Quantity::Temperature, Quantity::Humidity];
 
-    /// Its name in logs, in JSON and in pictures.
+    /// Its name in logs, in JSON and in charts.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -145,7 +146,7 @@ impl Quantity {
         }
     }
 
-    /// Its unit as people read it.
+    /// Its unit, as it is printed.
     #[must_use]
     pub fn unit(self) -> &'static str {
         match self {
@@ -182,17 +183,17 @@ impl<T> Pair<T> {
     }
 }
 
-/// What counts as a reading at all.
+/// The range of values that is accepted, before calibration.
 pub type Limits = Pair<RangeInclusive<i32>>;
 
-/// How far a reading may be from the last one without being doubted; 0 is any distance.
+/// How far a reading may be from the last one without another try that confirms it; 0 switches this check off.
 pub type Jump = Pair<i32>;
 
-/// What is added to every reading, last of all.
+/// What is added to every reading after its range was checked.
 pub type Calibration = Pair<i32>;
 
 impl Limits {
-    /// What is wrong with a reading that is outside the limits, with value and range.
+    /// A message with value and range, if the reading is outside the limits.
     #[must_use]
     pub fn exceeded_by(&self, reading: Reading) -> Option<String> {
         Quantity::ALL.into_iter().find_map(|quantity| {
@@ -201,10 +202,10 @@ impl Limits {
                 format!(
                     "{} {} {} is outside {} to {}",
                     quantity.name(),
-                    units(value),
+                    to_units(value),
                     quantity.unit(),
-                    units(*range.start()),
-                    units(*range.end())
+                    to_units(*range.start()),
+                    to_units(*range.end())
                 )
             })
         })
@@ -212,7 +213,7 @@ impl Limits {
 }
 
 impl Jump {
-    /// What is wrong with a reading that is too far from the last one.
+    /// A message with both values, if the new reading is too far from the last one.
     #[must_use]
     pub fn between(&self, last: Reading, new: Reading) -> Option<String> {
         Quantity::ALL.into_iter().find_map(|quantity| {
@@ -221,27 +222,27 @@ impl Jump {
                 format!(
                     "{} went from {} to {} {}, more than {}, and no other try agrees yet",
                     quantity.name(),
-                    units(last),
-                    units(new),
+                    to_units(last),
+                    to_units(new),
                     quantity.unit(),
-                    units(limit)
+                    to_units(limit)
                 )
             })
         })
     }
 }
 
-/// Thousandths in whole units.
+/// Converts thousandths of a unit to the unit.
 #[must_use]
-pub fn units(thousandths: i32) -> f64 {
+pub fn to_units(thousandths: i32) -> f64 {
     f64::from(thousandths) / 1000.0
 }
 
-/// A DHT22 temperature as the sensor meant it, in m°C.
+/// Corrects the temperature of a DHT22 that sends two's complement, in m°C.
 ///
-/// A DHT22 sends sign and magnitude, and the kernel decodes it so. Some clones send two's
+/// A DHT22 sends sign and magnitude, and this is what the kernel decodes. Some clones send two's
 /// complement instead: their −2.3 °C is `FF E9`, which the driver shows as −3274.5 °C, that
-/// is −(2¹⁵ − 23) tenths. No sensor measures below −3200 °C, so such a value can be nothing else.
+/// is −(2¹⁵ − 23) tenths. No real temperature is below −3200 °C, so such a value can only come from such a clone.
 /// (`dht11_decode()` in `drivers/iio/humidity/dht11.c`)
 #[must_use]
 pub fn mend_twos_complement(temperature_mdegc: i32) -> i32 {
@@ -253,13 +254,13 @@ pub fn mend_twos_complement(temperature_mdegc: i32) -> i32 {
     }
 }
 
-/// Thousandths to a number with one decimal, half away from zero; never −0.0.
+/// Converts thousandths of a unit to the unit, rounded to one decimal. A half is rounded away from zero. Never −0.0.
 fn one_decimal(milli: i32) -> f64 {
     let half = if milli < 0 { -50 } else { 50 };
     f64::from((milli.saturating_add(half)) / 100) / 10.0
 }
 
-/// Thousandths to a number with two decimals, likewise.
+/// Like [`one_decimal`], with two decimals.
 fn two_decimals(milli: i32) -> f64 {
     let half = if milli < 0 { -5 } else { 5 };
     f64::from((milli.saturating_add(half)) / 10) / 100.0

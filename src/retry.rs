@@ -1,4 +1,4 @@
-//! The retry policy and its loop. Knows no sensor; the clock is handed in.
+//! The retry policy and its loop. It works for any operation, and the caller passes the clock.
 
 use std::time::Duration;
 
@@ -20,20 +20,20 @@ pub struct Policy {
     pub longest_try: Duration,
 }
 
-/// Why there is no value.
+/// Why no try gave a value.
 #[derive(Debug)]
 pub enum Stop {
-    /// All tries failed, one was futile, or the time was up.
+    /// All tries failed, or no other try could help, or no time was left for another try.
     GaveUp(GaveUp),
     /// A signal asked the run to end.
     Signal(Signal),
 }
 
-/// Tries until a try succeeds, one cannot be mended by another, or the policy ends it.
-/// Returns the value and the tries that failed before. The first try is always made.
+/// Calls `attempt` until it succeeds, fails in a way that another try cannot change, or the policy allows no other try.
+/// Returns the value and the failures before it. The first try is always made.
 ///
 /// # Errors
-/// [`Stop::GaveUp`] with all failures counted, or the signal that came during a pause.
+/// [`Stop::GaveUp`] with the failures if there is no value; [`Stop::Signal`] if a signal came during a pause.
 pub fn run<T>(
     policy: &Policy,
     clock: &impl Clock,
@@ -67,7 +67,7 @@ mod tests {
 
     use super::*;
 
-    /// Virtual time: a pause moves it, nothing waits.
+    /// Virtual time: a pause moves the clock forward and returns at once.
     #[derive(Default)]
     struct Virtual {
         now: Cell<Duration>,

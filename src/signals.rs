@@ -11,14 +11,14 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::clock::{Clock, Deadline, Moment, since_boot};
 
-/// What asks a run to end.
+/// The signals that ask a run to end.
 const ENDING: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
 
 /// The kernel's boot clock, and this process's signals.
 ///
-/// The signals that end a run, and SIGCHLD, stay blocked and arrive through a `signalfd(2)`: every
-/// wait of a run is a `poll(2)` that also watches them, so none comes too early or too late.
-/// A child inherits the blocked signals: whoever starts one has to unblock them there.
+/// The signals that end a run, and SIGCHLD, stay blocked and arrive through a `signalfd(2)`. Every wait of a run is a
+/// `poll(2)` that also watches this descriptor, so that a signal ends the wait, even one that came before it began.
+/// A child inherits the blocked signals: the code that starts a child must unblock them in it.
 #[derive(Debug)]
 pub struct SystemClock {
     signals: SignalFd,
@@ -30,23 +30,23 @@ impl SystemClock {
     /// Blocks the signals and opens the descriptor they arrive through.
     ///
     /// # Errors
-    /// As `signalfd(2)`: no descriptor or memory left.
-    #[allow(unsafe_code, reason = "changing what a signal does is unsafe when it runs code: this does not")]
+    /// `EMFILE`, `ENFILE` or `ENOMEM` if no file descriptor or no memory is left (`signalfd(2)`).
+    #[allow(unsafe_code, reason = "setting the action of a signal is unsafe, because it may be a handler")]
     pub fn new() -> nix::Result<SystemClock> {
-        // SAFETY: neither the default action nor none runs code of this process.
-        let set = |signal, action| unsafe { signal::signal(signal, action) };
+        // SAFETY: a signal gets its default action or is ignored: neither runs code of this process.
+        let set_action = |signal, action| unsafe { signal::signal(signal, action) };
         let mut mask = SigSet::from_iter(ENDING);
         mask.add(Signal::SIGCHLD);
         mask.thread_block()?;
         for signal in ENDING {
-            // What the starter ignores, as nohup does with SIGHUP, stays ignored.
-            if let SigHandler::SigIgn = set(signal, SigHandler::SigDfl)? {
-                set(signal, SigHandler::SigIgn)?;
+            // A signal that the parent process ignores stays ignored: nohup does this with SIGHUP.
+            if let SigHandler::SigIgn = set_action(signal, SigHandler::SigDfl)? {
+                set_action(signal, SigHandler::SigIgn)?;
                 mask.remove(signal);
             }
         }
-        // Ignoring SIGCHLD is inherited too: then there is neither the signal nor an exit status to wait for.
-        set(Signal::SIGCHLD, SigHandler::SigDfl)?;
+        // If the parent process ignores SIGCHLD, the kernel sends no SIGCHLD here and keeps no exit status of a child.
+        set_action(Signal::SIGCHLD, SigHandler::SigDfl)?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         Ok(SystemClock {
             signals: SignalFd::with_flags(&mask, flags)?,
@@ -66,20 +66,21 @@ impl SystemClock {
         self.ending.get()
     }
 
-    /// This moment on both clocks.
+    /// The current time on both clocks.
     #[must_use]
     pub fn moment(&self) -> Moment {
         Moment::in_boot(self.boot_id.get_or_init(|| Moment::now().boot_id).clone())
     }
 
-    /// Waits until one of `fds` is ready, a signal came, or the deadline is there.
+    /// Waits until one of `fds` is ready or the deadline is reached. A signal ends the wait if this clock is among
+    /// `fds`.
     pub(crate) fn wait(&self, fds: &mut [PollFd<'_>], until: Option<Deadline>) {
         let timeout = until.map_or(PollTimeout::NONE, |until| {
-            // Rounded up, so that the time really is over when poll returns.
+            // `poll` waits for whole ms: rounded up, it does not return before the deadline.
             let left = until.left(self) + Duration::from_micros(999);
             PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
         });
-        // EINTR after SIGSTOP and SIGCONT, or no memory: the caller looks at time and state anyway.
+        // EINTR (after SIGSTOP and SIGCONT) and ENOMEM need no handling: the caller checks time and state in any case.
         let _: Result<_, Errno> = poll(fds, timeout);
     }
 }
@@ -117,17 +118,18 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(3600);
 
-    /// A clock for which no signal is ignored: a shell ignores SIGINT for what it starts in the background.
+    /// A clock that ignores no signal. Without this, a test that a shell starts in the background would ignore SIGINT.
     #[allow(unsafe_code, reason = "the default action runs no code of this process")]
     fn clock() -> SystemClock {
         for signal in ENDING {
-            // SAFETY: as above.
+            // SAFETY: the default action runs no code of this process.
             unsafe { signal::signal(signal, SigHandler::SigDfl) }.unwrap();
         }
         SystemClock::new().unwrap()
     }
 
-    // A test runs on a thread of its own, and `raise` is for the calling thread: no test sees another's.
+    // Each test runs on its own thread, and `raise` sends a signal to the calling thread only. So tests that run at the
+    // same time do not get each other's signals.
 
     #[test]
     fn a_signal_that_came_before_the_pause_ends_it_at_once() {

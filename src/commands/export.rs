@@ -1,4 +1,4 @@
-//! `iio-focus export`: the kept readings, as they are kept.
+//! `iio-focus export`: the stored readings as CSV or JSON lines, not rounded.
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
@@ -10,12 +10,12 @@ use super::times;
 use crate::cli;
 use crate::error::Error;
 use crate::output::{stdout_error, unless_closed};
-use crate::reading::units;
+use crate::reading::to_units;
 use crate::store::Sample;
 
 const HEADER: &str = "time,sensor,temperature_celsius,humidity_percent,attempts,delivered\n";
 
-/// How much is written at once.
+/// How many bytes are written at once.
 const BUFFER: usize = 64 * 1024;
 
 /// One reading, as `--json` shows it.
@@ -29,19 +29,20 @@ struct Line<'a> {
     delivered: Option<String>,
 }
 
-/// Prints the kept readings in the order they were taken, one per line, as CSV or JSON. It never holds more than a few
-/// of them.
+/// Prints the stored readings in the order in which they were taken, one per line, as CSV or JSON. Only a few of them
+/// are in memory at a time.
 ///
 /// # Errors
-/// What is wrong with the command line or the configuration, that the store cannot be read or has no such reading, or
-/// what standard output said, but not that nobody reads it.
+/// [`Error::Usage`] or [`Error::Config`] if the command line or the configuration is wrong; [`Error::Store`] if the
+/// store cannot be read; [`Error::NotKept`] if it has no such reading; [`Error::System`] if standard output cannot be
+/// written. A closed pipe is no error.
 pub fn run(args: &cli::Args, export: &cli::Export) -> Result<(), Error> {
     let selected = SelectedReadings::new(args, export.since.as_deref(), export.until.as_deref(), None)?;
     let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
     let mut header = if export.json { "" } else { HEADER };
-    let written = selected.each(|sample| {
+    let written = selected.for_each(|sample| {
         let line = Line::of(&sample);
-        // Numbers and texts under literal names: there is nothing that could fail.
+        // This cannot fail: the keys are strings, the values strings and finite numbers.
         let text = if export.json { serde_json::to_string(&line).unwrap_or_default() } else { line.csv() };
         writeln!(out, "{}{text}", std::mem::take(&mut header)).map_err(stdout_error)
     });
@@ -53,8 +54,8 @@ impl Line<'_> {
         Line {
             time: times::rfc3339(sample.at_ms),
             sensor: &sample.sensor,
-            temperature_celsius: units(sample.reading.temperature_mdegc),
-            humidity_percent: units(sample.reading.humidity_mpercent),
+            temperature_celsius: to_units(sample.reading.temperature_mdegc),
+            humidity_percent: to_units(sample.reading.humidity_mpercent),
             attempts: sample.attempts,
             delivered: sample.delivered_ms.map(times::rfc3339),
         }
@@ -64,7 +65,7 @@ impl Line<'_> {
         format!(
             "{},{},{:?},{:?},{},{}",
             self.time,
-            quoted(self.sensor),
+            csv_field(self.sensor),
             self.temperature_celsius,
             self.humidity_percent,
             self.attempts,
@@ -73,8 +74,8 @@ impl Line<'_> {
     }
 }
 
-/// A field of CSV (RFC 4180): in quotes only if it has to be. No other field of ours has to be.
-fn quoted(text: &str) -> Cow<'_, str> {
+/// A CSV field (RFC 4180), in quotes only if it needs them. Only the name of a sensor can need them.
+fn csv_field(text: &str) -> Cow<'_, str> {
     if text.contains([',', '"', '\n', '\r']) {
         Cow::Owned(format!("\"{}\"", text.replace('"', "\"\"")))
     } else {
@@ -127,7 +128,7 @@ mod tests {
             ("the \"attic\"", "\"the \"\"attic\"\"\""),
             ("two\nlines", "\"two\nlines\""),
         ] {
-            assert_eq!(quoted(name), field);
+            assert_eq!(csv_field(name), field);
         }
     }
 }

@@ -20,7 +20,8 @@ struct Entry<'a> {
 /// Prints the usable sensors, one per line (id, IIO name, label; `-` for none), or as a JSON array.
 ///
 /// # Errors
-/// [`Error::NoSensor`] if there is none; what standard output said, but not that nobody reads it.
+/// [`Error::NoSensor`] if there is no usable sensor; [`Error::System`] if standard output cannot be written. A closed
+/// pipe is no error.
 pub fn run(args: &cli::Args, list: &cli::List) -> Result<(), Error> {
     let sysfs = config::sysfs(args.sysfs.as_deref());
     let sensors = Sensor::all(&sysfs)?;
@@ -34,7 +35,7 @@ pub fn run(args: &cli::Args, list: &cli::List) -> Result<(), Error> {
         })
         .collect();
     let text = if list.json {
-        // Strings only: there is nothing that could fail.
+        // This cannot fail: all keys and values are strings.
         serde_json::to_string(&entries).unwrap_or_default() + "\n"
     } else {
         let line = |entry: &Entry<'_>| {
@@ -43,5 +44,6 @@ pub fn run(args: &cli::Args, list: &cli::List) -> Result<(), Error> {
         entries.iter().map(line).collect()
     };
     print(&text)?;
+    // `find` has the error message for no sensor.
     if sensors.is_empty() { Sensor::find(&sysfs, None).map(drop) } else { Ok(()) }
 }

@@ -1,4 +1,4 @@
-//! The commands beside taking a reading.
+//! The commands, such as `iio-focus list`.
 
 pub mod chart;
 pub mod doctor;

@@ -1,4 +1,4 @@
-//! Which readings `chart` and `export` are asked for, and what there is if those are not.
+//! Which stored readings `chart` and `export` show, and the error message if there are none.
 
 use std::env;
 
@@ -9,27 +9,29 @@ use crate::config::Config;
 use crate::error::{Error, Problem, plural};
 use crate::store::{History, Sample, Selection};
 
-/// Before and after all that a clock shows.
+/// Times before and after every time that a clock can show.
 const BEGINNING: i64 = i64::MIN;
 const END: i64 = i64::MAX;
 
 /// The readings that a command line asks for.
 #[derive(Debug)]
 pub(super) struct SelectedReadings {
-    /// Not before, in ms since the epoch.
+    /// The first ms of the period, since the epoch.
     pub(super) since_ms: i64,
-    /// Before, in ms since the epoch.
+    /// The first ms after the period, since the epoch.
     pub(super) until_ms: i64,
     sensor: Option<String>,
     history: History,
 }
 
 impl SelectedReadings {
-    /// Those of the sensor in `args`, if one is named there: the one in the configuration may be called something else.
-    /// Without a time to begin or to end at: the last so many ms, and until now; or all.
+    /// Selects the readings from `since` until `until`. Without one of them, the period is the last `last_ms` until
+    /// now or, without `last_ms`, has no limit there. If `args` names a sensor, only its readings are selected. The
+    /// sensor in the configuration is not used, because the store may have another name for it.
     ///
     /// # Errors
-    /// What is wrong with the command line or the configuration, or that the store cannot be read.
+    /// [`Error::Usage`] or [`Error::Config`] if the command line or the configuration is wrong; [`Error::Store`] if the
+    /// store cannot be read.
     pub(super) fn new(
         args: &cli::Args,
         since: Option<&str>,
@@ -62,26 +64,26 @@ impl SelectedReadings {
         })
     }
 
-    /// Shows each of them, in the order they were taken.
+    /// Calls `action` for each reading, in the order in which they were taken.
     ///
     /// # Errors
-    /// [`Error::NotKept`] if there are none; [`Error::Store`]; what `each` said.
-    pub(super) fn each(&self, mut each: impl FnMut(Sample) -> Result<(), Error>) -> Result<(), Error> {
-        let mut none = true;
+    /// [`Error::NotKept`] if there are none; [`Error::Store`] if the store cannot be read; an error of `action`.
+    pub(super) fn for_each(&self, mut action: impl FnMut(Sample) -> Result<(), Error>) -> Result<(), Error> {
+        let mut is_empty = true;
         let selection = Selection {
             since_ms: Some(self.since_ms),
             until_ms: Some(self.until_ms),
             sensor: self.sensor.as_deref(),
         };
         self.history.samples(&selection, |sample| {
-            none = false;
-            each(sample)
+            is_empty = false;
+            action(sample)
         })?;
-        if none { Err(Error::NotKept(Problem::new(self.nothing()?))) } else { Ok(()) }
+        if is_empty { Err(Error::NotKept(Problem::new(self.not_found()?))) } else { Ok(()) }
     }
 
-    /// What was not found, and what there is.
-    fn nothing(&self) -> Result<String, Error> {
+    /// The message that there are no such readings. It also says which readings the store has.
+    fn not_found(&self) -> Result<String, Error> {
         let (mut count, mut first_ms, mut last_ms) = (0_u32, i64::MAX, i64::MIN);
         let mut sensors: Vec<String> = Vec::new();
         self.history.samples(&Selection::default(), |sample| {

@@ -1,4 +1,4 @@
-//! Times as people type and read them: local; and as programs do: RFC 3339 in UTC.
+//! Times as text: local times for people, RFC 3339 in UTC for programs.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use jiff::{Timestamp, ZonedDateTime};
 
 use crate::error::{Error, Problem};
 
-/// The time that an option names, in ms since the epoch.
+/// Reads the value of an option that is a time. Returns ms since the epoch.
 ///
 /// # Errors
-/// [`Error::Usage`] with what would be right.
+/// [`Error::Usage`] if the value is not a time.
 pub(super) fn parse(option: &str, text: &str, now_ms: i64) -> Result<i64, Error> {
     let before =
         humantime::parse_duration(text).ok().and_then(|before| i64::try_from(before.as_millis()).ok());
@@ -33,12 +33,12 @@ pub(super) fn rfc3339(ms: i64) -> String {
     format!("{:.3}", timestamp(ms))
 }
 
-/// What calendar and clock show there.
+/// The date and the time of day in this time zone.
 pub(super) fn in_zone(ms: i64, zone: &TimeZone) -> ZonedDateTime {
     timestamp(ms).to_zoned_datetime(zone.clone())
 }
 
-/// What this calendar and clock would mean in UTC, where each day has 24 hours.
+/// This date and time of day as if they were in UTC, in ms since the epoch: there each day has 24 hours.
 pub(super) fn as_if_utc(shown: &ZonedDateTime) -> i64 {
     TimeZone::UTC.to_timestamp(shown.datetime()).map_or(0, Timestamp::as_millisecond)
 }
@@ -48,18 +48,19 @@ pub(super) fn local_text(ms: i64) -> String {
     in_zone(ms, &TimeZone::system()).strftime("%F %T").to_string()
 }
 
-/// A length of time as far as it matters, in at most two units: `40s`, `2h 5m`, `3days`.
+/// A duration, rounded down to at most two units: `40s`, `2h 5m`, `3days`.
 pub(super) fn length(ms: i64) -> String {
     let seconds = ms.unsigned_abs() / 1000;
-    let grain = match seconds {
+    let precision = match seconds {
         0..3600 => 1,
         3600..86_400 => 60,
         _ => 3600,
     };
-    humantime::format_duration(Duration::from_secs(seconds / grain * grain)).to_string()
+    humantime::format_duration(Duration::from_secs(seconds / precision * precision)).to_string()
 }
 
-/// A clock can be anywhere; what no calendar has is its first or last day.
+/// This time as a `Timestamp`. A wrong clock can show a time that is outside the years −9999 to 9999 of `jiff`: then
+/// this is the first or the last time of that range.
 fn timestamp(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or(if ms < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }

@@ -1,8 +1,8 @@
-//! WhaTap's `focus`: its arguments, its input, and the verdict.
+//! WhaTap's `focus`: its arguments, its input, and whether it delivered.
 //!
-//! What is known of focus 1.1.5: it takes one JSON object on a line of standard input, prints
-//! `[TCP] Connected` when it reached the server, and tries for ever if it does not. Its exit statuses
-//! are undocumented, so what it says counts as much as how it ends.
+//! What is known of focus 1.1.5: it reads one JSON object on a line of standard input and prints `[TCP] Connected` when
+//! it has reached the server; if it cannot reach it, it tries for ever. Its exit statuses are undocumented, so its
+//! output counts as much as its exit status.
 
 pub mod transcript;
 
@@ -21,10 +21,10 @@ use transcript::Transcript;
 /// What is shown in place of the licence.
 pub(crate) const REDACTED: &str = "[license]";
 
-/// What shows that focus delivered.
+/// What shows that focus has delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirm {
-    /// It said `[TCP] Connected`, and it exited with 0.
+    /// It printed `[TCP] Connected`, and it exited with 0.
     Connected,
     /// It exited with 0: for a focus that prints nothing.
     ExitStatus,
@@ -63,22 +63,22 @@ pub struct Focus {
     pub optional: Vec<(&'static str, String)>,
     /// `-tag.NAME VALUE`
     pub tags: Vec<(String, String)>,
-    /// What it is told of a reading.
+    /// The quantities that focus gets.
     pub fields: Vec<Field>,
     /// The longest that one run of focus may take.
     pub timeout: Duration,
-    /// What shows that it delivered.
+    /// What shows that focus has delivered.
     pub confirm: Confirm,
     /// After how many failed runs in a row an alert is raised, if ever.
     pub alert_after: Option<u32>,
 }
 
 impl Focus {
-    /// Runs focus once on this reading. `taken` is when it was taken, in seconds since the epoch, if it is
-    /// not of this moment. All is over at `until` (since boot), by force if need be.
+    /// Runs focus once to deliver this reading. `taken` is the time of an older reading, in seconds since the epoch. If
+    /// focus has not ended in time for `until`, it is killed.
     ///
     /// # Errors
-    /// Why the reading does not count as delivered, in focus's own words where it said any.
+    /// A [`Problem`] if the reading does not count as delivered. It quotes a line that focus printed, if there is one.
     pub fn deliver(
         &self,
         reading: Reading,
@@ -96,8 +96,8 @@ impl Focus {
     /// 1.1.5).
     ///
     /// # Errors
-    /// Why it cannot have been sent. If focus was connected it counts as sent, however focus ended: one alert too
-    /// few is better than one in each run.
+    /// A [`Problem`] if the alert cannot have been sent. If focus was connected, it counts as sent even if focus failed
+    /// after that: losing one alert is better than sending the same alert in each run.
     pub fn alert(&self, notice: &Notice<'_>, until: Deadline, clock: &SystemClock) -> Result<(), Problem> {
         let Notice { level, title, message } = notice;
         let alert = ["-alert", "-level", level, "-title", title, "-message", message].map(str::to_owned);
@@ -105,10 +105,10 @@ impl Focus {
         if transcript.tells_of_success() { Ok(()) } else { verdict(&ending, &transcript, self.confirm) }
     }
 
-    /// Runs focus with these arguments behind the usual ones, and this input. All is over at `until`.
+    /// Runs focus with these arguments after the usual ones, and this input. It has ended when `until` is reached.
     fn run(
         &self,
-        more: &[String],
+        extra_arguments: &[String],
         input: &str,
         until: Deadline,
         clock: &SystemClock,
@@ -123,14 +123,14 @@ impl Focus {
         }
         let program = find_program(&self.program, env::var_os("PATH").as_deref())
             .map_err(|problem| problem.advise(SET_PROGRAM))?;
-        let child = Child::start(&program, &self.arguments(more), input.as_bytes())?;
+        let child = Child::start(&program, &self.arguments(extra_arguments), input.as_bytes())?;
         let mut transcript = Transcript::new(&self.license);
         let ending = child.finish(limit, clock, &mut |stream, bytes| transcript.feed(stream, bytes));
         transcript.finish();
         Ok((ending, transcript))
     }
 
-    fn arguments(&self, more: &[String]) -> Vec<String> {
+    fn arguments(&self, extra_arguments: &[String]) -> Vec<String> {
         let mut all = vec![
             "-license".to_owned(),
             self.license.expose().to_owned(),
@@ -150,12 +150,12 @@ impl Focus {
         for (name, value) in &self.tags {
             all.extend([format!("-tag.{name}"), value.clone()]);
         }
-        all.extend_from_slice(more);
+        all.extend_from_slice(extra_arguments);
         all
     }
 }
 
-/// Whether the reading counts as delivered.
+/// Whether the reading counts as delivered: an error says why not.
 fn verdict(ending: &Ending, transcript: &Transcript, confirm: Confirm) -> Result<(), Problem> {
     let how = match ending {
         Ending::TimedOut(limit) => {
@@ -172,8 +172,8 @@ fn verdict(ending: &Ending, transcript: &Transcript, confirm: Confirm) -> Result
         },
         Ending::Exited(status) => format!("focus exited with {status}"),
     };
-    Err(Problem::new(match transcript.words() {
-        Some(words) => format!("{how}; it said: {words}"),
+    Err(Problem::new(match transcript.line_to_quote() {
+        Some(line) => format!("{how}; it said: {line}"),
         None => format!("{how}; it said nothing"),
     }))
 }
@@ -186,7 +186,7 @@ mod tests {
 
     const LICENSE: &str = "x0000-test-0042";
 
-    fn said(text: &str) -> Transcript {
+    fn transcript_of(text: &str) -> Transcript {
         let mut transcript = Transcript::new(&Secret::new(LICENSE));
         transcript.feed(1, text.as_bytes());
         transcript.finish();
@@ -236,7 +236,8 @@ mod tests {
                 Err("focus was ended: this program got SIGTERM; it said nothing"),
             ),
         ] {
-            assert_eq!(verdict(&ending, &said(text), confirm), wanted.map_err(Problem::new), "{ending:?}");
+            let found = verdict(&ending, &transcript_of(text), confirm);
+            assert_eq!(found, wanted.map_err(Problem::new), "{ending:?}");
         }
     }
 

@@ -1,23 +1,23 @@
-//! What focus said, as far as it matters.
+//! What focus printed: whether it was connected, whether it reported an error, and which line to quote.
 
 use crate::focus::REDACTED;
 use crate::output::clean;
 use crate::secret::Secret;
 
-/// What focus said, on either stream, as far as it matters: constant memory, whatever it prints.
+/// What is needed of the output of focus, from both streams. It takes constant memory, however much focus prints.
 #[derive(Debug)]
 pub struct Transcript {
     license: Secret,
     lines: [Line; 2],
     connected: bool,
-    /// The first line that tells of a fault.
+    /// The first line that reports an error.
     fault: Option<String>,
-    /// The last line that holds something.
+    /// The last line that is not empty.
     last: Option<String>,
 }
 
 impl Transcript {
-    /// An empty one. The licence is what must not be quoted.
+    /// Creates an empty one. The licence is removed from every line that is quoted.
     #[must_use]
     pub fn new(license: &Secret) -> Transcript {
         Transcript {
@@ -29,71 +29,73 @@ impl Transcript {
         }
     }
 
-    /// Takes what came on a stream: 0 is standard output, 1 standard error.
+    /// Adds bytes that focus wrote to a stream: 0 is standard output, 1 standard error.
     pub fn feed(&mut self, stream: usize, bytes: &[u8]) {
         for &byte in bytes {
             match self.lines[stream].push(byte) {
                 Pushed::Text => {}
-                Pushed::EndOfLine => self.judge(stream, false),
-                Pushed::Full => self.judge(stream, true),
+                Pushed::EndOfLine => self.evaluate_line(stream, false),
+                Pushed::Full => self.evaluate_line(stream, true),
             }
         }
     }
 
-    /// Judges what came without an end of line.
+    /// Evaluates the last line of each stream if it had no line end.
     pub fn finish(&mut self) {
         for stream in 0..self.lines.len() {
-            self.judge(stream, false);
+            self.evaluate_line(stream, false);
         }
     }
 
-    /// Whether it said that it was connected.
+    /// Whether focus printed that it was connected.
     #[must_use]
     pub fn has_connected(&self) -> bool {
         self.connected
     }
 
-    /// Whether it told of a fault.
+    /// Whether focus reported an error.
     #[must_use]
     pub fn has_fault(&self) -> bool {
         self.fault.is_some()
     }
 
-    /// The line to quote: the first that tells of a fault, else the last that holds something.
+    /// The first line that reports an error, else the last line that is not empty.
     #[must_use]
-    pub fn words(&self) -> Option<&str> {
+    pub fn line_to_quote(&self) -> Option<&str> {
         self.fault.as_deref().or(self.last.as_deref())
     }
 
-    /// Whether the reading counts as delivered by what was said alone.
+    /// Whether the output alone shows success: focus was connected and reported no error.
     #[must_use]
     pub fn tells_of_success(&self) -> bool {
         self.connected && self.fault.is_none()
     }
 
-    fn judge(&mut self, stream: usize, goes_on: bool) {
+    /// Looks for the known texts in the line of a stream, and removes it. `is_cut` says that the line has not ended but
+    /// is too long to keep.
+    fn evaluate_line(&mut self, stream: usize, is_cut: bool) {
         let line = &mut self.lines[stream];
         let text = String::from_utf8_lossy(&line.text);
-        let faulty = text.contains("[error]") || text.contains("Connect error");
+        let is_fault = text.contains("[error]") || text.contains("Connect error");
         self.connected |= text.contains("[TCP] Connected");
-        // The rest of an endless line is judged but not quoted: its start may be the licence's end.
+        // The rest of a line that was cut is searched but not quoted: it may begin with the end of the licence.
         if !line.continued && !text.trim().is_empty() {
-            let words = quote(&text, &self.license);
-            log::debug!("focus: {words}");
-            if faulty && self.fault.is_none() {
-                self.fault = Some(words.clone());
+            let quoted = quote(&text, &self.license);
+            log::debug!("focus: {quoted}");
+            if is_fault && self.fault.is_none() {
+                self.fault = Some(quoted.clone());
             }
-            self.last = Some(words);
-        } else if faulty && self.fault.is_none() {
+            self.last = Some(quoted);
+        } else if is_fault && self.fault.is_none() {
             self.fault = Some("an error, in a line too long to quote".to_owned());
         }
-        let keep = if goes_on { Line::OVERLAP } else { 0 };
+        let keep = if is_cut { Line::OVERLAP } else { 0 };
         line.text.drain(..line.text.len() - keep);
-        line.continued = goes_on;
+        line.continued = is_cut;
     }
 }
 
-/// A line as it may be shown: without the licence, without control characters, and short.
+/// The line as it is quoted: without the licence, without control characters, and short.
 fn quote(text: &str, license: &Secret) -> String {
     const LONGEST: usize = 200;
     let text = text.trim_ascii().replace(license.expose(), REDACTED);
@@ -102,15 +104,16 @@ fn quote(text: &str, license: &Secret) -> String {
     clean(&short, ' ') + rest
 }
 
-/// A line while it comes in, without its escape codes (ECMA-48: CSI, OSC, and the short ones).
+/// A line that is being received, without its escape sequences (ECMA-48: CSI, OSC, and the short ones).
 #[derive(Debug, Default)]
 struct Line {
     text: Vec<u8>,
     escape: Escape,
-    /// The beginning was judged before, as the line was too long to keep.
+    /// Whether the beginning of the line was evaluated before, because the line is too long to keep.
     continued: bool,
 }
 
+/// In which part of an escape sequence the line is.
 #[derive(Clone, Copy, Debug, Default)]
 enum Escape {
     #[default]
@@ -121,6 +124,7 @@ enum Escape {
     OperatingSystem,
 }
 
+/// What the line is after another byte.
 enum Pushed {
     Text,
     EndOfLine,
@@ -129,7 +133,8 @@ enum Pushed {
 
 impl Line {
     const LONGEST: usize = 8192;
-    /// More than the longest text that is looked for, less one.
+    /// How many bytes are kept when a line is cut. A text that is looked for may be cut too, so this is at least the
+    /// length of the longest one minus 1.
     const OVERLAP: usize = 32;
 
     fn push(&mut self, byte: u8) -> Pushed {
@@ -140,7 +145,7 @@ impl Line {
         self.escape = match (self.escape, byte) {
             (_, 0x1b) => Escape::Started,
             (Escape::None, _) => {
-                // Without the space before it, what is quoted is far from where a line is cut.
+                // White space at the start is dropped, so that a line is never cut within the part that is quoted.
                 if !(self.text.is_empty() && byte.is_ascii_whitespace()) {
                     self.text.push(byte);
                 }
@@ -181,7 +186,7 @@ mod tests {
         Transcript::new(&Secret::new(LICENSE))
     }
 
-    fn heard(chunks: &[(usize, &[u8])]) -> Transcript {
+    fn transcript_of(chunks: &[(usize, &[u8])]) -> Transcript {
         let mut transcript = transcript();
         for (stream, bytes) in chunks {
             transcript.feed(*stream, bytes);
@@ -190,7 +195,7 @@ mod tests {
         transcript
     }
 
-    /// All that is kept of what was said.
+    /// All that a transcript keeps of the output.
     fn kept(transcript: &Transcript) -> (bool, Option<String>, Option<String>) {
         (transcript.connected, transcript.fault.clone(), transcript.last.clone())
     }
@@ -211,7 +216,7 @@ mod tests {
             ("[tcp] connected\n", "", false),
             ("[TCP] Closed 13.124.0.1:6600\n", "", false),
         ] {
-            let transcript = heard(&[(0, out.as_bytes()), (1, err.as_bytes())]);
+            let transcript = transcript_of(&[(0, out.as_bytes()), (1, err.as_bytes())]);
             assert_eq!(transcript.tells_of_success(), success, "{out:?} {err:?}");
         }
     }
@@ -222,7 +227,7 @@ mod tests {
             let mut line = vec![b'.'; before];
             line.extend(b"[TCP] Connected");
             line.extend([b'.'; 9000]);
-            assert!(heard(&[(0, &line)]).connected, "after {before} bytes");
+            assert!(transcript_of(&[(0, &line)]).connected, "after {before} bytes");
         }
     }
 
@@ -237,32 +242,32 @@ mod tests {
 
     #[test]
     fn a_code_that_chooses_a_character_set_is_cut_out() {
-        assert!(heard(&[(0, b"[TCP] \x1b(BConnected\n")]).connected);
+        assert!(transcript_of(&[(0, b"[TCP] \x1b(BConnected\n")]).connected);
         let license = LICENSE.replace("-test", "\x1b(B-test");
-        assert_eq!(heard(&[(0, license.as_bytes())]).last.as_deref(), Some("[license]"));
+        assert_eq!(transcript_of(&[(0, license.as_bytes())]).last.as_deref(), Some("[license]"));
     }
 
     #[test]
     fn a_licence_is_not_quoted_in_part() {
         let line = " ".repeat(Line::LONGEST - 10) + LICENSE;
-        let last = heard(&[(0, line.as_bytes())]).last.unwrap_or_default();
+        let last = transcript_of(&[(0, line.as_bytes())]).last.unwrap_or_default();
         assert!(!last.contains("x0000"), "{last}");
     }
 
-    /// Words that matter, words that do not, and any bytes.
-    fn words() -> impl Strategy<Value = Vec<u8>> {
+    /// A part of the output: a text that is looked for, the licence, an escape sequence, any bytes, or a long line.
+    fn part_of_output() -> impl Strategy<Value = Vec<u8>> {
         const KNOWN: [&str; 6] =
             ["[TCP] Connected 1.2.3.4:6600", "[error] x", "[TCP] Connect error.", "\n", " ", LICENSE];
         prop_oneof![
-            proptest::sample::select(&KNOWN[..]).prop_map(|word| word.as_bytes().to_vec()),
+            proptest::sample::select(&KNOWN[..]).prop_map(|text| text.as_bytes().to_vec()),
             proptest::sample::select(&CODES[..]).prop_map(|code| code.as_bytes().to_vec()),
             proptest::collection::vec(any::<u8>(), 0..20),
             (0..9000_usize).prop_map(|length| vec![b'.'; length]),
         ]
     }
 
-    fn speech() -> impl Strategy<Value = Vec<u8>> {
-        proptest::collection::vec(words(), 0..12).prop_map(|words| words.concat())
+    fn output() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(part_of_output(), 0..12).prop_map(|parts| parts.concat())
     }
 
     proptest! {
@@ -270,14 +275,14 @@ mod tests {
 
         #[test]
         fn how_the_bytes_arrive_does_not_matter(
-            speech in speech(),
+            output in output(),
             cuts in proptest::collection::vec(any::<proptest::sample::Index>(), 0..8),
         ) {
-            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(speech.len() + 1)).collect();
-            cuts.extend([0, speech.len()]);
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(output.len() + 1)).collect();
+            cuts.extend([0, output.len()]);
             cuts.sort_unstable();
-            let chunks: Vec<_> = cuts.windows(2).map(|cut| (0, &speech[cut[0]..cut[1]])).collect();
-            prop_assert_eq!(kept(&heard(&chunks)), kept(&heard(&[(0, &speech)])));
+            let chunks: Vec<_> = cuts.windows(2).map(|cut| (0, &output[cut[0]..cut[1]])).collect();
+            prop_assert_eq!(kept(&transcript_of(&chunks)), kept(&transcript_of(&[(0, &output)])));
         }
 
         #[test]
@@ -292,24 +297,24 @@ mod tests {
                 coloured[at].insert_str(0, CODES[code]);
             }
             let (plain, coloured) = (text.as_bytes(), coloured.concat());
-            prop_assert_eq!(kept(&heard(&[(0, coloured.as_bytes())])), kept(&heard(&[(0, plain)])));
+            prop_assert_eq!(kept(&transcript_of(&[(0, coloured.as_bytes())])), kept(&transcript_of(&[(0, plain)])));
         }
 
         #[test]
-        fn the_licence_is_never_kept_to_be_quoted(speeches in proptest::collection::vec((0..2_usize, speech()), 0..4)) {
-            let chunks: Vec<_> = speeches.iter().map(|(stream, speech)| (*stream, &speech[..])).collect();
-            let (_, fault, last) = kept(&heard(&chunks));
-            for words in [fault, last].into_iter().flatten() {
-                prop_assert!(!words.contains(LICENSE), "{words:?}");
-                prop_assert!(!words.contains(char::is_control), "{words:?}");
-                prop_assert!(words.chars().count() <= 203, "{words:?}");
+        fn the_licence_is_never_kept_to_be_quoted(outputs in proptest::collection::vec((0..2_usize, output()), 0..4)) {
+            let chunks: Vec<_> = outputs.iter().map(|(stream, output)| (*stream, &output[..])).collect();
+            let (_, fault, last) = kept(&transcript_of(&chunks));
+            for line in [fault, last].into_iter().flatten() {
+                prop_assert!(!line.contains(LICENSE), "{line:?}");
+                prop_assert!(!line.contains(char::is_control), "{line:?}");
+                prop_assert!(line.chars().count() <= 203, "{line:?}");
             }
         }
 
         #[test]
-        fn memory_stays_constant(speech in speech()) {
+        fn memory_stays_constant(output in output()) {
             let mut transcript = transcript();
-            for byte in speech {
+            for byte in output {
                 transcript.feed(1, &[byte]);
                 prop_assert!(transcript.lines[1].text.len() < Line::LONGEST);
             }

@@ -1,4 +1,4 @@
-//! Where the ticks of an axis are, and what they are called.
+//! The positions and labels of the ticks of an axis.
 
 use jiff::civil::{Date, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -8,11 +8,12 @@ use crate::clock::{DAY_MS, HOUR_MS};
 use crate::commands::times;
 use crate::reading::Quantity;
 
-/// At least so much is shown, in thousandths of °C or %RH: the last digit of a sensor is no landscape.
+/// An axis shows at least this range, in thousandths of °C or %RH. Otherwise the noise in the last digit of a sensor
+/// would fill the whole picture.
 const LEAST_RANGE: i64 = 1000;
 
-/// No humidity is outside.
-const HUMIDITY: (i64, i64) = (0, 100_000);
+/// The range of possible humidities, in m%RH.
+const HUMIDITY_RANGE: (i64, i64) = (0, 100_000);
 
 /// An axis of values, in thousandths of the unit, with a tick at each multiple of its step.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,11 +24,12 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// From the least value to the most, in steps of 1, 2 or 5 times a power of ten, and at most so many of them.
+    /// An axis from the least value to the greatest. Its step is 1, 2 or 5 times a power of ten, and there are at most
+    /// `most_steps` steps.
     pub(super) fn tight(quantity: Quantity, values: &Values, most_steps: i64) -> Axis {
         let (low, high) = range(quantity, values);
         let fits = |axis: &Axis| high - low <= axis.step * most_steps;
-        // A power of ten that is more than any range ends it.
+        // The largest of the steps is more than the range of any two values, so that one always fits.
         steps().map(|step| Axis { low, high, step }).find(fits).unwrap_or(Axis {
             low,
             high,
@@ -35,7 +37,7 @@ impl Axis {
         })
     }
 
-    /// Likewise, but it begins and ends with a tick.
+    /// Like [`Axis::tight`], but the axis begins and ends with a tick.
     pub(super) fn round(quantity: Quantity, values: &Values, most_steps: i64) -> Axis {
         let (low, high) = range(quantity, values);
         let fits = |axis: &Axis| axis.high - axis.low <= axis.step * most_steps;
@@ -56,33 +58,35 @@ impl Axis {
         ticks.map(move |value| (value, if whole { (value / 1000).to_string() } else { one_decimal(value) }))
     }
 
-    /// How far below the top a value is, when so much is between top and bottom.
+    /// How far a value is below the top of the axis, if the axis has this height.
     pub(super) fn below_top(&self, value: i64, height: i64) -> i64 {
         let range = self.high - self.low;
         ((self.high - value) * height + range / 2) / range
     }
 }
 
-/// What is shown: at least [`LEAST_RANGE`], and no humidity that there is not.
+/// The least and the greatest value that an axis shows. They are at least [`LEAST_RANGE`] apart. If all humidities are
+/// possible ones, the axis shows only possible ones too.
 fn range(quantity: Quantity, values: &Values) -> (i64, i64) {
     let (least, most) = (i64::from(values.least), i64::from(values.most));
     let wider = (LEAST_RANGE - (most - least)).max(0);
-    // To a tenth, so that no step is spent on what is beyond.
-    let tenth = |value: i64| (value + 50).div_euclid(100) * 100;
-    let (low, high) = (least.min(tenth(least - wider / 2)), most.max(tenth(most + wider - wider / 2)));
-    if quantity == Quantity::Humidity && HUMIDITY.0 <= least && most <= HUMIDITY.1 {
-        let inside = (HUMIDITY.0 - low).max(0) - (high - HUMIDITY.1).max(0);
-        return (low + inside, high + inside);
+    // Rounded to a tenth of the unit, so that a range that is a little too long does not need one more step.
+    let rounded = |value: i64| (value + 50).div_euclid(100) * 100;
+    let (low, high) = (least.min(rounded(least - wider / 2)), most.max(rounded(most + wider - wider / 2)));
+    let (lowest, highest) = HUMIDITY_RANGE;
+    if quantity == Quantity::Humidity && lowest <= least && most <= highest {
+        let shift = (lowest - low).max(0) - (high - highest).max(0);
+        return (low + shift, high + shift);
     }
     (low, high)
 }
 
-/// In thousandths: 0.1, 0.2, 0.5, 1, 2, 5, 10 and so on.
+/// The steps 0.1, 0.2, 0.5, 1, 2, 5, 10 and so on, in thousandths.
 fn steps() -> impl Iterator<Item = i64> {
     (2..=12).flat_map(|power| [1, 2, 5].map(|digit| digit * 10_i64.pow(power)))
 }
 
-/// Thousandths as a person reads them: `20.6`, rounded, and never `-0.0`.
+/// Thousandths of a unit as text, rounded to one decimal: `20.6`. Never `-0.0`.
 pub(super) fn one_decimal(milli: i64) -> String {
     let tenths = (milli.abs() + 50) / 100;
     let sign = if milli < 0 && tenths > 0 { "-" } else { "" };
@@ -92,12 +96,14 @@ pub(super) fn one_decimal(milli: i64) -> String {
 const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
 
-/// How far ticks are apart, by the calendar.
+/// The time between two ticks.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// In ms, a part of a day.
+    /// This many ms, less than a day.
     Time(i64),
+    /// This many days of the calendar.
     Days(i64),
+    /// This many months of the calendar.
     Months(i64),
 }
 
@@ -124,7 +130,7 @@ const STEPS: [Step; 19] = [
 ];
 
 impl Step {
-    /// The shortest that puts at most so many ticks into a period.
+    /// The shortest step that puts at most about `most_ticks` ticks into a period.
     fn of(period_ms: i64, most_ticks: i64) -> Step {
         let years =
             (0..).flat_map(|power| [1, 2, 5].map(|digit| Step::Months(12 * digit * 10_i64.pow(power))));
@@ -155,7 +161,7 @@ impl Step {
     }
 }
 
-/// Time and label of at most about so many ticks in a period, at round local times.
+/// Time and label of each tick in a period. There are at most about `most_ticks`, and they are at round local times.
 pub(super) fn time_ticks(
     since_ms: i64,
     until_ms: i64,
@@ -166,7 +172,7 @@ pub(super) fn time_ticks(
     let mut ticks: Vec<i64> = match step {
         Step::Time(ms) => times_of_day(since_ms, until_ms, ms, zone),
         Step::Days(days) => {
-            // Weeks begin on Monday: the 4th day after the epoch's was one.
+            // Weeks begin on Monday, and 1970-01-05, 4 days after the epoch, was a Monday.
             let offset = if days == 7 { 4 } else { 0 };
             let day = times::as_if_utc(&times::in_zone(since_ms, zone)).div_euclid(DAY_MS);
             let first = (day - offset).div_euclid(days) * days + offset;
@@ -191,13 +197,13 @@ pub(super) fn time_ticks(
     ticks.into_iter().map(|tick| (tick, step.label(tick, zone))).collect()
 }
 
-/// The times that a clock on the wall shows each so many ms: what it shows twice is there twice, what it never shows is
-/// not.
+/// The times at which a local clock shows a multiple of `step_ms`. A time that it shows twice, because summer time
+/// ends, is returned twice. A time that it skips, because summer time begins, is not returned.
 fn times_of_day(since_ms: i64, until_ms: i64, step_ms: i64, zone: &TimeZone) -> Vec<i64> {
-    let of = |ms: i64| times::as_if_utc(&times::in_zone(ms, zone));
-    // An hour more on both sides: the clock is set back or forth in between.
+    let local = |ms: i64| times::as_if_utc(&times::in_zone(ms, zone));
+    // One hour more at both ends, because summer time may begin or end within the period.
     let (first, last) =
-        ((of(since_ms) - HOUR_MS).div_euclid(step_ms), (of(until_ms) + HOUR_MS).div_euclid(step_ms));
+        ((local(since_ms) - HOUR_MS).div_euclid(step_ms), (local(until_ms) + HOUR_MS).div_euclid(step_ms));
     let shown = (first..=last)
         .map(|count| zone.to_ambiguous_timestamp(times::in_zone(count * step_ms, &TimeZone::UTC).datetime()));
     let both = shown.flat_map(|shown| match shown.offset() {
@@ -208,7 +214,7 @@ fn times_of_day(since_ms: i64, until_ms: i64, step_ms: i64, zone: &TimeZone) -> 
     both.flatten().map(|at| at.as_millisecond()).collect()
 }
 
-/// When these days begin, until one is over the end.
+/// The beginnings of these days, in ms since the epoch, up to the end of the period.
 fn midnights(days: impl Iterator<Item = Date>, until_ms: i64, zone: &TimeZone) -> Vec<i64> {
     days.map_while(|day| zone.to_timestamp(day.to_datetime(Time::midnight())).ok())
         .map(|begin| begin.as_millisecond())
@@ -323,7 +329,7 @@ mod tests {
 
     #[test]
     fn ticks_stay_on_the_clock_when_it_is_set() {
-        // Back: 2026-10-25 03:00 CEST is 02:00 CET.
+        // The clock is set back: 2026-10-25 03:00 CEST is 02:00 CET.
         let back = |most| labels("2026-10-24T22:00:00Z", "2026-10-25T04:00:00Z", most);
         assert_eq!(back(6), "Oct 25 01:00 02:00 02:00 03:00 04:00 05:00");
         assert_eq!(
@@ -331,12 +337,12 @@ mod tests {
             "12:00 18:00 Oct 25 06:00 12:00 18:00"
         );
         assert_eq!(labels("2026-10-25T00:00:00Z", "2026-10-25T01:30:00Z", 3), "02:00 02:30 02:00 02:30");
-        // Forth: 2026-03-29 02:00 CET is 03:00 CEST.
+        // The clock is set forward: 2026-03-29 02:00 CET is 03:00 CEST.
         assert_eq!(
             labels("2026-03-28T23:00:00Z", "2026-03-29T04:00:00Z", 6),
             "Mar 29 01:00 03:00 04:00 05:00 06:00"
         );
-        // Days are as long as they are.
+        // A day on which the clock is set back has 25 hours.
         let days = time_ticks(ms("2026-10-24T00:00:00Z"), ms("2026-10-27T00:00:00Z"), 3, &berlin());
         assert_eq!(
             days.iter().map(|(at, _)| at - days[0].0).collect::<Vec<_>>(),

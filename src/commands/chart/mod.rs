@@ -1,15 +1,16 @@
-//! `iio-focus chart`: the kept readings of a period as a picture.
+//! `iio-focus chart`: the stored readings of a period as a picture.
 //!
-//! The readings are taken as SQLite gives them and counted into as many parts of the period as the picture has
-//! columns, never held. A million of them, seconds of processor time and peak memory on one machine:
+//! The period is divided into as many parts as the picture has columns. SQLite gives one reading after the other,
+//! which is added to its part and not kept in memory. For a million readings, one machine needs this processor time
+//! and memory:
 //!
-//! | parts made by | time | memory |
+//! | parts made by | processor time | peak memory |
 //! | --- | --- | --- |
 //! | this program, one reading after the other | 0.26 s | 6.3 MiB |
 //! | `GROUP BY` in the `sqlite3` shell, which sorts them, in memory | 0.42 s | 67 MiB |
 //! | the same, sorted in a file | 0.37 s | 8 MiB and the file |
 //!
-//! Nor would SQL say in one pass what the usual spacing is, which a gap is known by.
+//! One SQL query could also not find the usual time between two readings, which is needed to recognize a gap.
 
 mod axis;
 mod series;
@@ -33,7 +34,7 @@ use crate::error::{Error, Problem};
 use crate::output::print;
 use crate::reading::Quantity;
 
-/// How wide the picture is where nobody says how wide a line is.
+/// The width of the picture in columns if neither the terminal nor `COLUMNS` tells it.
 const WIDTH: usize = 80;
 
 const YEAR_MS: i64 = 365 * DAY_MS;
@@ -41,8 +42,9 @@ const YEAR_MS: i64 = 365 * DAY_MS;
 /// Draws the readings of a period on standard output, or as SVG into a file.
 ///
 /// # Errors
-/// What is wrong with the command line or the configuration, that the store cannot be read or has no such reading, or
-/// those of several sensors; what the file or standard output said, but not that nobody reads it.
+/// [`Error::Usage`] or [`Error::Config`] if the command line or the configuration is wrong; [`Error::Store`] if the
+/// store cannot be read; [`Error::NotKept`] if it has no such reading, or those of several sensors; [`Error::Io`] or
+/// [`Error::System`] if the file or standard output cannot be written. A closed pipe is no error.
 pub fn run(args: &cli::Args, chart: &cli::Chart) -> Result<(), Error> {
     let selected = SelectedReadings::new(args, chart.since.as_deref(), chart.until.as_deref(), Some(DAY_MS))?;
     let Some(file) = &chart.svg else {
@@ -55,7 +57,7 @@ pub fn run(args: &cli::Args, chart: &cli::Chart) -> Result<(), Error> {
     if file == "-" { print(&picture) } else { svg::write(file.as_ref(), &picture) }
 }
 
-/// What is drawn, however it is.
+/// What is drawn, in the terminal or as SVG.
 struct Picture {
     sensor: String,
     series: Series,
@@ -63,11 +65,12 @@ struct Picture {
 }
 
 impl Picture {
-    /// The readings that are asked for, in so many parts. They are of one sensor: two in one line would be none.
+    /// Adds the selected readings to this many parts. If they are of several sensors, this is an error, because they
+    /// would be connected to one line.
     fn of(selected: &SelectedReadings, parts: usize) -> Result<Picture, Error> {
         let mut series = Series::new(selected.since_ms, selected.until_ms, parts);
         let mut sensors: Vec<String> = Vec::new();
-        selected.each(|sample| {
+        selected.for_each(|sample| {
             series.add(sample.at_ms, sample.reading);
             if sensors.last() != Some(&sample.sensor) && !sensors.contains(&sample.sensor) {
                 sensors.push(sample.sensor);
@@ -83,7 +86,7 @@ impl Picture {
         }
     }
 
-    /// Whose readings, and of when: `kitchen, 2026-11-01 18:00 to 2026-11-02 18:00 CET`.
+    /// The sensor and the period: `kitchen, 2026-11-01 18:00 to 2026-11-02 18:00 CET`.
     fn title(&self) -> String {
         let time = |ms, format: &str| times::in_zone(ms, &self.zone).strftime(format).to_string();
         let Series { since_ms, until_ms, .. } = self.series;
@@ -93,9 +96,9 @@ impl Picture {
     }
 
     /// `min 17.9 at 06:42, mean 20.4, max 22.8 at 15:10`, with the date if the period is longer than a day.
-    fn extremes(&self, quantity: Quantity, times: bool) -> String {
+    fn extremes(&self, quantity: Quantity, with_times: bool) -> String {
         let period_ms = self.series.until_ms - self.series.since_ms;
-        let format = match times {
+        let format = match with_times {
             false => "",
             true if period_ms <= DAY_MS => " at %R",
             true if period_ms <= YEAR_MS => " on %b %-d %R",
@@ -113,19 +116,20 @@ impl Picture {
         )
     }
 
-    fn time_ticks(&self, most: i64) -> Vec<(i64, String)> {
-        axis::time_ticks(self.series.since_ms, self.series.until_ms, most, &self.zone)
+    fn time_ticks(&self, most_ticks: i64) -> Vec<(i64, String)> {
+        axis::time_ticks(self.series.since_ms, self.series.until_ms, most_ticks, &self.zone)
     }
 }
 
-/// How many columns a line has: the terminal knows, else the environment may.
+/// How many columns a line has: from the terminal, else from `COLUMNS`, else [`WIDTH`].
 fn width() -> usize {
     let terminal = terminal_size::terminal_size_of(io::stdout()).map(|(Width(columns), _)| columns.into());
     let environment = || env::var("COLUMNS").ok()?.trim().parse().ok();
     terminal.or_else(environment).filter(|columns| *columns > 0).unwrap_or(WIDTH)
 }
 
-/// Braille where it can be shown: the locale says UTF-8, and it is not the kernel's own console, whose fonts have none.
+/// Braille if it can be shown: the locale must use UTF-8, and the terminal must not be the kernel's console (`linux`),
+/// whose fonts have no Braille.
 fn characters(ascii: bool, env: &dyn Fn(&str) -> Option<String>) -> Characters {
     let is_set = |value: &String| !value.is_empty();
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| env(name).filter(is_set));

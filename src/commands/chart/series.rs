@@ -1,12 +1,13 @@
-//! Readings of a period, in as many equal parts of it as a picture has columns.
+//! The readings of a period, which is divided into as many equal parts as a picture has columns.
 
 use crate::reading::{Quantity, Reading};
 
-/// A time without a reading is a gap if it is longer than 5/2 of the usual: two readings missed in a row make one, a
-/// single one does not.
+/// The time between two readings is a gap if it is longer than 5/2 of the usual time. So two missed readings in a row
+/// are a gap, and a single one is not.
 const GAP: (i64, i64) = (5, 2);
 
-/// Values of one quantity, in thousandths of its unit, and when the extreme ones were first, in ms since the epoch.
+/// Values of one quantity, in thousandths of its unit, and when its least and its greatest value were first read, in ms
+/// since the epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Values {
     count: i64,
@@ -29,11 +30,11 @@ impl Values {
         self.sum += i64::from(value);
     }
 
-    /// Of the readings, however far apart: none is 0.
+    /// The mean of the readings. The time between them does not matter. Without readings it is 0.
     pub(super) fn mean(&self) -> i32 {
         let count = self.count.max(1);
         let half = if self.sum < 0 { -count / 2 } else { count / 2 };
-        // Between the least and the most.
+        // This cannot fail: the mean is between the least and the greatest value.
         i32::try_from((self.sum + half) / count).unwrap_or_default()
     }
 }
@@ -58,7 +59,7 @@ pub(super) struct Series {
 }
 
 impl Series {
-    /// None yet, in so many parts of the period, which is not empty.
+    /// A series without readings, of a period that is not empty, in this many parts.
     pub(super) fn new(since_ms: i64, until_ms: i64, parts: usize) -> Series {
         Series {
             since_ms,
@@ -70,7 +71,7 @@ impl Series {
         }
     }
 
-    /// One more, of this period. A clock that was set can put it before the one before it.
+    /// Adds a reading of this period. Its time may be before that of the last one, if the clock was set back.
     pub(super) fn add(&mut self, at_ms: i64, reading: Reading) {
         if let Some(last_ms) = self.last_ms.replace(at_ms) {
             self.spacings.add(at_ms - last_ms);
@@ -87,14 +88,14 @@ impl Series {
         }
     }
 
-    /// Which of so many equal parts of the period a time is in.
+    /// In which part a time is, if the period is divided into this many equal parts.
     pub(super) fn part(&self, at_ms: i64, parts: usize) -> usize {
         let (period, parts) = (i128::from(self.until_ms - self.since_ms), parts.max(1));
         let part = i128::from(at_ms - self.since_ms) * parts as i128 / period.max(1);
         usize::try_from(part).unwrap_or(0).min(parts - 1)
     }
 
-    /// Where a part is in a picture with so many columns, which are not more than the parts.
+    /// In which column a part is, if a picture has this many columns. There must not be more columns than parts.
     pub(super) fn column(&self, part: usize, columns: usize) -> usize {
         part * columns / self.buckets.len()
     }
@@ -104,12 +105,12 @@ impl Series {
         &self.values[quantity as usize]
     }
 
-    /// The parts with readings, in strokes: between two strokes is a gap.
+    /// The parts with readings, as strokes: there is a gap between two strokes.
     pub(super) fn strokes(&self, quantity: Quantity) -> Vec<Vec<(usize, &Values)>> {
         let longest = self.spacings.longest_ms();
         let mut strokes: Vec<Vec<(usize, &Values)>> = Vec::new();
         let mut last_ms = None;
-        for (part, bucket) in self.taken() {
+        for (part, bucket) in self.parts_with_readings() {
             if last_ms.is_none_or(|last_ms| bucket.first_ms - last_ms > longest) {
                 strokes.push(Vec::new());
             }
@@ -121,13 +122,13 @@ impl Series {
         strokes
     }
 
-    /// The times without a reading, from when until when, at the ends of the period too. One that does not go over the
-    /// end of a part cannot be seen in a picture, and is not here.
+    /// The start and the end of each gap, also at the beginning and at the end of the period. A gap that is within one
+    /// part cannot be seen in a picture, and is left out.
     pub(super) fn gaps(&self) -> Vec<(i64, i64)> {
         let mut last_ms = self.since_ms;
         let mut gaps = Vec::new();
         for (first, last) in self
-            .taken()
+            .parts_with_readings()
             .map(|(_, bucket)| (bucket.first_ms, bucket.last_ms))
             .chain([(self.until_ms, self.until_ms)])
         {
@@ -139,15 +140,16 @@ impl Series {
         gaps
     }
 
-    fn taken(&self) -> impl Iterator<Item = (usize, &Bucket)> {
+    fn parts_with_readings(&self) -> impl Iterator<Item = (usize, &Bucket)> {
         self.buckets.iter().enumerate().filter(|(_, bucket)| bucket.values[0].count > 0)
     }
 }
 
-/// How far readings are apart, counted by length: what is usual is known at the end, however many there were.
+/// The times between two readings, counted by length. They give the median in constant memory, for any number of
+/// readings.
 #[derive(Debug)]
 struct Spacings {
-    /// By power of two, and sixteenths of it.
+    /// One count for each sixteenth of the range from one power of two to the next.
     counts: [u32; 64 * 16],
 }
 
@@ -159,7 +161,7 @@ impl Default for Spacings {
 
 impl Spacings {
     fn add(&mut self, ms: i64) {
-        // None is two in one; less, a clock that was set back.
+        // 0 is two readings in the same ms, and less than 0 is a clock that was set back.
         if ms > 0 {
             let power = ms.max(16).ilog2();
             let sixteenths = usize::try_from(ms >> (power - 4)).unwrap_or(0) & 15;
@@ -168,7 +170,8 @@ impl Spacings {
         }
     }
 
-    /// The longest that is no gap, by the median, which is exact to a sixteenth. Fewer than two readings have none.
+    /// The longest time between two readings that is no gap: [`GAP`] times the median, which is exact to a sixteenth.
+    /// With fewer than two readings no time is a gap.
     fn longest_ms(&self) -> i64 {
         let half = self.counts.iter().map(|count| u64::from(*count)).sum::<u64>().div_ceil(2);
         let mut below = 0;
@@ -198,7 +201,7 @@ mod tests {
         series
     }
 
-    /// The parts of each stroke, first and last.
+    /// The first and the last part of each stroke.
     fn strokes(series: &Series) -> Vec<(usize, usize)> {
         let strokes = series.strokes(Quantity::Humidity);
         strokes.iter().map(|stroke| (stroke[0].0, stroke[stroke.len() - 1].0)).collect()
@@ -230,7 +233,7 @@ mod tests {
     #[test]
     fn each_minute_is_no_gap_however_many_parts_there_are() {
         for parts in [1, 7, 60, 61, 140, 1000] {
-            // With what tries and the timer's delay do to it.
+            // Tries and the delay of the timer move each reading by up to 24 s.
             let series = series(60, parts, (0..60).map(|minute| minute * MINUTE + minute * 7 % 25 * 1000));
             assert_eq!(strokes(&series).len(), 1, "{parts} parts");
             assert_eq!(series.gaps(), [], "{parts} parts");
@@ -246,7 +249,7 @@ mod tests {
         assert_eq!(without(&[20, 30, 40]).gaps(), []);
         assert_eq!(without(&[30, 31]).gaps(), [(29 * MINUTE, 32 * MINUTE)]);
         assert_eq!(strokes(&without(&[30, 31])), [(0, 67), (74, 137)]);
-        // At the ends too.
+        // Gaps at both ends of the period.
         let ends = without(&[0, 1, 2, 57, 58, 59]);
         assert_eq!(ends.gaps(), [(0, 3 * MINUTE), (56 * MINUTE, 60 * MINUTE)]);
         assert_eq!(strokes(&ends).len(), 1);

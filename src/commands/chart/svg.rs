@@ -1,8 +1,10 @@
-//! The picture as SVG, for a mail or a page: it needs nothing but itself, and no style sheet, which mail programs drop.
+//! The picture as SVG, for a mail or a web page. The file needs no other file and has no style sheet, because mail
+//! programs remove style sheets.
 //!
-//! Written by hand. What makes a chart is the parts, the gaps and the ticks, and the terminal has the same ones; what is left
-//! are lines and texts. plotters 0.3.7 with its SVG backend adds 64 KiB, but it rounds every point to a whole pixel, puts its
-//! ticks at round numbers, of which no local time is one, and gives neither a picture nor a gap a title.
+//! No library draws it. The parts, the gaps and the ticks are the same as in the terminal, so that only lines and
+//! texts are left to write. plotters 0.3.7 with its SVG backend would add 64 KiB, but it rounds each point to a whole
+//! pixel, puts the ticks of the time axis at round numbers and not at round local times, and cannot give a title to a
+//! picture or to a gap.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,7 +19,7 @@ use crate::error::Error;
 use crate::output::clean;
 use crate::reading::Quantity;
 
-/// How many parts a series needs: each is one wide.
+/// How many parts a series needs: each part is one unit of the picture wide.
 pub(super) const PARTS: usize = 780;
 
 const WIDTH: i64 = 860;
@@ -27,16 +29,17 @@ const RIGHT: i64 = LEFT + PLOT_WIDTH;
 const PLOT_WIDTH: i64 = 780;
 const PLOT_HEIGHT: i64 = 160;
 
-/// Where the plots begin.
+/// The y coordinates of the upper ends of the two plots.
 const TOPS: [i64; 2] = [76, 300];
 
-/// What a label of the time axis takes with the space around it.
+/// The width of a label of the time axis, with the space around it.
 const LABEL_WIDTH: i64 = 75;
 
-/// At most so many steps on an axis of values.
+/// An axis of values has at most this many steps.
 const STEPS: i64 = 5;
 
-/// Vermilion and blue of Okabe and Ito, which everybody can tell apart (<https://jfly.uni-koeln.de/color/>).
+/// Vermilion and blue of Okabe and Ito, which colour-blind people can distinguish too
+/// (<https://jfly.uni-koeln.de/color/>).
 fn colour(quantity: Quantity) -> &'static str {
     match quantity {
         Quantity::Temperature => "#d55e00",
@@ -44,7 +47,7 @@ fn colour(quantity: Quantity) -> &'static str {
     }
 }
 
-/// Draws both quantities, one above the other, over the same time.
+/// Draws both quantities, one above the other, with the same time axis.
 pub(super) fn draw(picture: &Picture) -> String {
     let title = escaped(&picture.title());
     let mut svg = format!(
@@ -69,7 +72,7 @@ pub(super) fn draw(picture: &Picture) -> String {
     svg
 }
 
-/// One quantity.
+/// The plot of one quantity.
 struct Panel<'a> {
     picture: &'a Picture,
     quantity: Quantity,
@@ -133,7 +136,7 @@ impl Panel<'_> {
         )
     }
 
-    /// A line through the means, over a band from least to most. What stands alone is a dot.
+    /// A line through the means, on a band from the least values to the greatest. A stroke of one part is a dot.
     fn stroke(&self, stroke: &[(usize, &Values)]) -> String {
         let colour = colour(self.quantity);
         let points = |value: &dyn Fn(&Values) -> i32| -> Vec<String> {
@@ -168,9 +171,9 @@ impl Panel<'_> {
     }
 }
 
-/// As XML takes it.
+/// The text, escaped for XML.
 fn escaped(text: &str) -> String {
-    // The first two are no characters of XML 1.0 at all.
+    // XML 1.0 does not allow control characters, U+FFFE and U+FFFF, not even escaped.
     clean(text, '\u{fffd}')
         .replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
         .replace('&', "&amp;")
@@ -179,17 +182,17 @@ fn escaped(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
-/// Writes the picture so that whoever reads the file has the old one or the new one. What is no file, such as a pipe or a
-/// device, is written to.
+/// Replaces the file in one step, so that another program reads either the old picture or the whole new one. A pipe or
+/// a device cannot be replaced, and is written to.
 ///
 /// # Errors
-/// [`Error::Io`] with the path.
+/// [`Error::Io`] if the file cannot be written.
 pub(super) fn write(path: &Path, svg: &str) -> Result<(), Error> {
     replace(path, svg).map_err(|error| Error::Io(path.into(), error))
 }
 
 fn replace(path: &Path, svg: &str) -> io::Result<()> {
-    // A link stays one.
+    // The target of a symbolic link is replaced, not the link.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.into());
     let old = fs::metadata(&path).ok();
     let Some(name) = path.file_name().filter(|_| old.as_ref().is_none_or(fs::Metadata::is_file)) else {

@@ -1,4 +1,5 @@
-//! The picture as characters: each holds two columns and four rows of dots in Braille, or one and two in ASCII.
+//! The picture as characters. A Braille character has two columns and four rows of dots; an ASCII character has one
+//! column and two rows.
 
 use std::ops::RangeInclusive;
 
@@ -7,16 +8,17 @@ use super::axis::Axis;
 use crate::output::clean;
 use crate::reading::Quantity;
 
-/// Fewer columns show nothing, and more are no line.
+/// The possible widths in columns. A picture with fewer columns would show nothing, and no terminal has more.
 const WIDTHS: RangeInclusive<usize> = 30..=1000;
 
-/// Rows of characters for each quantity: both, with what is around, fit into 24.
+/// Rows of characters for each quantity. Two plots with their headings and the time axis fit into a terminal of 24
+/// rows.
 const ROWS: usize = 9;
 
-/// At most so many steps on an axis of values: its ticks are in rows of their own.
+/// An axis of values has at most this many steps, so that each tick has its own row.
 const STEPS: i64 = 6;
 
-/// What lies between two labels of the time axis, and the labels themselves.
+/// The width of a label of the time axis, with the space between two labels.
 const LABEL_WIDTH: usize = 9;
 
 /// What the picture is drawn with.
@@ -35,12 +37,13 @@ impl Characters {
         }
     }
 
-    /// The character with these dots: row by row, from the top left.
-    fn with(self, dots: &[bool]) -> char {
+    /// The character with these dots, which are given row by row from the top left.
+    fn with_dots(self, dots: &[bool]) -> char {
         let bits =
             |values: &[u32]| dots.iter().zip(values).filter(|(dot, _)| **dot).map(|(_, bit)| bit).sum();
         match self {
-            // U+2800 has none; the bits are numbered down the columns, the last row came later.
+            // U+2800 has no dots. The bits of the first three rows are numbered down the columns; those of the fourth
+            // row, which Unicode added to six-dot Braille, follow.
             Characters::Braille => match bits(&[0x01, 0x08, 0x02, 0x10, 0x04, 0x20, 0x40, 0x80]) {
                 0 => ' ',
                 bits => char::from_u32(0x2800 + bits).unwrap_or(' '),
@@ -49,8 +52,8 @@ impl Characters {
         }
     }
 
-    /// A row's left end, with and without a tick; the corner, the line and a tick of the time axis.
-    fn lines(self) -> [char; 5] {
+    /// The left end of a row with a tick and without one; the corner, the line and a tick of the time axis.
+    fn frame(self) -> [char; 5] {
         match self {
             Characters::Braille => ['┤', '│', '└', '─', '┬'],
             Characters::Ascii => ['+', '|', '+', '-', '+'],
@@ -65,30 +68,30 @@ impl Characters {
     }
 }
 
-fn within(width: usize) -> usize {
+fn possible_width(width: usize) -> usize {
     width.clamp(*WIDTHS.start(), *WIDTHS.end())
 }
 
 /// How many parts a series needs for a picture of this width.
 pub(super) fn parts(width: usize) -> usize {
-    within(width) * 2
+    possible_width(width) * 2
 }
 
-/// Draws both quantities, one above the other, over the same time.
+/// Draws both quantities, one above the other, with the same time axis.
 pub(super) fn draw(picture: &Picture, width: usize, characters: Characters) -> String {
-    let width = within(width);
+    let width = possible_width(width);
     let axes = Quantity::ALL.map(|quantity| Axis::tight(quantity, picture.series.values(quantity), STEPS));
     let labels = axes.iter().flat_map(Axis::ticks).map(|(_, label)| label.len());
     let left = labels.max().unwrap_or(0) + 1;
     let frame = Frame { left, columns: width - left - 1, characters };
     let mut lines = wrapped(&clean(&picture.title(), '\u{fffd}'), width);
     for (quantity, axis) in Quantity::ALL.into_iter().zip(&axes) {
-        let heading = |times| {
+        let heading = |with_times| {
             let unit = characters.unit(quantity);
-            format!("{} in {unit}: {}", quantity.name(), picture.extremes(quantity, times))
+            format!("{} in {unit}: {}", quantity.name(), picture.extremes(quantity, with_times))
         };
-        let with_times = heading(true);
-        let heading = if with_times.chars().count() <= width { with_times } else { heading(false) };
+        let long = heading(true);
+        let heading = if long.chars().count() <= width { long } else { heading(false) };
         lines.extend(wrapped(&heading, width));
         lines.extend(panel(picture, quantity, axis, &frame));
     }
@@ -115,7 +118,7 @@ struct Frame {
 fn panel(picture: &Picture, quantity: Quantity, axis: &Axis, frame: &Frame) -> Vec<String> {
     let Frame { left, columns, characters } = *frame;
     let (wide, high) = characters.dots();
-    let mut dots = Dots::new(columns * wide, ROWS * high);
+    let mut grid = DotGrid::new(columns * wide, ROWS * high);
     let below_top = |value: i64| {
         let lowest = i64::try_from(ROWS * high - 1).unwrap_or(0);
         usize::try_from(axis.below_top(value, lowest)).unwrap_or(0)
@@ -124,33 +127,34 @@ fn panel(picture: &Picture, quantity: Quantity, axis: &Axis, frame: &Frame) -> V
         let mut last = None;
         for (part, values) in stroke {
             let here = (picture.series.column(part, columns * wide), below_top(values.mean().into()));
-            dots.column(here.0, below_top(values.most.into()), below_top(values.least.into()));
-            dots.line(last.replace(here).unwrap_or(here), here);
+            grid.column(here.0, below_top(values.most.into()), below_top(values.least.into()));
+            grid.line(last.replace(here).unwrap_or(here), here);
         }
     }
-    let [tick, side, ..] = characters.lines();
+    let [tick, side, ..] = characters.frame();
     let ticks: Vec<(usize, String)> =
         axis.ticks().map(|(value, label)| (below_top(value) / high, label)).collect();
     (0..ROWS)
         .map(|row| {
             let label = ticks.iter().find(|(at, _)| *at == row).map(|(_, label)| label.as_str());
             let end = if label.is_some() { tick } else { side };
-            let dots = (0..columns).map(|column| characters.with(&dots.at(column, row, wide, high)));
-            format!("{:>left$}{end}{}", label.unwrap_or_default(), dots.collect::<String>())
+            let plot =
+                (0..columns).map(|column| characters.with_dots(&grid.character(column, row, wide, high)));
+            format!("{:>left$}{end}{}", label.unwrap_or_default(), plot.collect::<String>())
         })
         .collect()
 }
 
 fn time_axis(picture: &Picture, frame: &Frame) -> [String; 2] {
     let Frame { left, columns, characters } = *frame;
-    let [_, _, corner, dash, tick] = characters.lines();
+    let [_, _, corner, dash, tick] = characters.frame();
     let mut line = vec![dash; columns];
     let mut labels = String::new();
-    let most = i64::try_from(columns / LABEL_WIDTH).unwrap_or(1);
-    for (at_ms, label) in picture.time_ticks(most) {
+    let most_ticks = i64::try_from(columns / LABEL_WIDTH).unwrap_or(1);
+    for (at_ms, label) in picture.time_ticks(most_ticks) {
         let column = picture.series.part(at_ms, columns);
         line[column] = tick;
-        // Under the middle of the label, within the picture's width.
+        // The middle of the label is below the tick, but the label must stay within the width of the picture.
         let begin = (left + 1 + column).saturating_sub(label.len() / 2).min(left + 1 + columns - label.len());
         if labels.is_empty() || labels.len() < begin {
             labels = format!("{labels:begin$}{label}");
@@ -159,25 +163,25 @@ fn time_axis(picture: &Picture, frame: &Frame) -> [String; 2] {
     [format!("{:left$}{corner}{}", "", line.iter().collect::<String>()), labels]
 }
 
-/// What is black of a picture.
-struct Dots {
+/// The dots of a plot, row by row; true is a dot that is drawn.
+struct DotGrid {
     width: usize,
-    black: Vec<bool>,
+    dots: Vec<bool>,
 }
 
-impl Dots {
-    fn new(width: usize, height: usize) -> Dots {
-        Dots { width, black: vec![false; width * height] }
+impl DotGrid {
+    fn new(width: usize, height: usize) -> DotGrid {
+        DotGrid { width, dots: vec![false; width * height] }
     }
 
-    /// From one row to another, in either order.
+    /// Draws the part of a column between two rows, which may be in either order.
     fn column(&mut self, x: usize, from: usize, to: usize) {
         for y in from.min(to)..=from.max(to) {
-            self.black[y * self.width + x] = true;
+            self.dots[y * self.width + x] = true;
         }
     }
 
-    /// To the right, without a hole.
+    /// Draws a line from one dot to another, which is not to the left of it, without holes.
     fn line(&mut self, from: (usize, usize), to: (usize, usize)) {
         let steps = to.0 - from.0;
         let mut last = from.1;
@@ -190,13 +194,13 @@ impl Dots {
     }
 
     /// The dots of one character, row by row.
-    fn at(&self, column: usize, row: usize, wide: usize, high: usize) -> Vec<bool> {
+    fn character(&self, column: usize, row: usize, wide: usize, high: usize) -> Vec<bool> {
         let rows = row * high..(row + 1) * high;
-        rows.flat_map(|y| &self.black[y * self.width + column * wide..][..wide]).copied().collect()
+        rows.flat_map(|y| &self.dots[y * self.width + column * wide..][..wide]).copied().collect()
     }
 }
 
-/// In lines of at most this width, broken at spaces.
+/// The text in lines of at most this width, broken at spaces.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {

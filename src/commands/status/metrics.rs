@@ -1,5 +1,6 @@
 //! The summary for node_exporter's textfile collector, in the exposition format
-//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>). All are gauges, since the periods slide.
+//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>). All metrics are gauges, not counters: the periods
+//! end now, so that their numbers can fall.
 
 use std::fmt::Write;
 
@@ -13,7 +14,7 @@ pub(super) fn text(summary: &Summary) -> String {
     readings(&mut metrics, summary);
     let waiting = Some(f64::from(summary.backlog));
     metrics.gauge("backlog_readings", "Readings that wait to be delivered.", waiting);
-    let gap = summary.longest_gap.as_ref().map(|gap| float(gap.seconds));
+    let gap = summary.longest_gap.as_ref().map(|gap| to_f64(gap.seconds));
     metrics.gauge("longest_gap_seconds", "The longest time without a reading in the last week.", gap);
     periods(&mut metrics, summary);
     metrics.0
@@ -49,12 +50,12 @@ fn periods(metrics: &mut Metrics, summary: &Summary) {
 
 /// The labels and values of each period, the shortest first.
 fn by_period(summary: &Summary, values: impl Fn(&Period) -> Vec<(String, u32)>) -> Vec<(String, f64)> {
-    let of_one = |(name, _): &(&'static str, i64)| {
+    let of_period = |(name, _): &(&'static str, i64)| {
         let (name, values) = (*name, values(&summary.periods[name]));
         let labelled = move |(label, value)| (format!("{{period=\"{name}\",{label}}}"), f64::from(value));
         values.into_iter().map(labelled)
     };
-    PERIODS.iter().flat_map(of_one).collect()
+    PERIODS.iter().flat_map(of_period).collect()
 }
 
 struct Metrics(String);
@@ -65,7 +66,7 @@ impl Metrics {
         self.gauges(name, help, value.map(|value| (String::new(), value)));
     }
 
-    /// One gauge for each set of labels; without any, nothing is written of it.
+    /// One gauge with a value for each set of labels. If there are none, nothing is written.
     fn gauges(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = (String, f64)>) {
         let mut samples = samples.into_iter().peekable();
         if samples.peek().is_none() {
@@ -80,16 +81,16 @@ impl Metrics {
 }
 
 fn seconds(ms: i64) -> f64 {
-    float(ms) / 1000.0
+    to_f64(ms) / 1000.0
 }
 
-/// Exact for all that a clock shows.
-#[allow(clippy::cast_precision_loss, reason = "2^53 ms are 285,000 years")]
-fn float(ms: i64) -> f64 {
-    ms as f64
+/// Converts a number of ms or of seconds.
+#[allow(clippy::cast_precision_loss, reason = "an f64 is exact up to 2^53, and 2^53 ms are 285,000 years")]
+fn to_f64(time: i64) -> f64 {
+    time as f64
 }
 
-/// A label's value in the exposition format.
+/// The value of a label, escaped for the exposition format.
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

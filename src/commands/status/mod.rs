@@ -14,16 +14,17 @@ use crate::clock::{DAY_MS, HOUR_MS, Moment, WEEK_MS, millis};
 use crate::config::{self, Config};
 use crate::error::{Error, Exit, Problem, plural};
 use crate::output::print;
-use crate::reading::units;
+use crate::reading::to_units;
 use crate::store::{History, PastRun, Sample, Selection};
 
-/// How far back is looked, and what it is called.
+/// The periods that are summarized: name, and length in ms.
 const PERIODS: [(&str, i64); 3] = [("hour", HOUR_MS), ("day", DAY_MS), ("week", WEEK_MS)];
 
 /// Prints what the last runs did. Returns [`Exit::Trouble`] if readings do not arrive as they should.
 ///
 /// # Errors
-/// What is wrong with the configuration or the command line, or that the store cannot be read.
+/// [`Error::Usage`] or [`Error::Config`] if the command line or the configuration is wrong; [`Error::Store`] if the
+/// store cannot be read; [`Error::System`] if standard output cannot be written. A closed pipe is no error.
 pub fn run(args: &cli::Args, status: &cli::Status) -> Result<Exit, Error> {
     if status.json && status.prometheus {
         return Err(Error::Usage(Problem::new("--json and --prometheus: only one of them at a time")));
@@ -34,7 +35,7 @@ pub fn run(args: &cli::Args, status: &cli::Status) -> Result<Exit, Error> {
     let history = History::open(&config.store.path, &now)?;
     let summary = Summary::of(&history, now.wall_ms, millis(max_age))?;
     print(&if status.json {
-        // Numbers and texts under literal names: there is nothing that could fail.
+        // This cannot fail: the keys are strings, the values strings and finite numbers.
         serde_json::to_string(&summary).unwrap_or_default() + "\n"
     } else if status.prometheus {
         metrics::text(&summary)
@@ -50,11 +51,11 @@ enum Verdict {
     Ok,
     /// The last run failed.
     Failing,
-    /// The last reading is too old, although no run failed since: nothing starts them.
+    /// The last reading is too old although no run has failed since: nothing starts the runs.
     Stale,
 }
 
-/// All that there is to tell. Times are RFC 3339 for programs and ms since the epoch inside.
+/// All that the command prints. Times are in ms since the epoch here, and in RFC 3339 in the JSON.
 #[derive(Debug, Serialize)]
 struct Summary {
     verdict: Verdict,
@@ -133,14 +134,15 @@ impl Summary {
             last_reading: newest.map(|newest| LastReading {
                 time: Some(newest.at_ms),
                 age_seconds: (now_ms - newest.at_ms) / 1000,
-                temperature_celsius: units(newest.reading.temperature_mdegc),
-                humidity_percent: units(newest.reading.humidity_mpercent),
+                temperature_celsius: to_units(newest.reading.temperature_mdegc),
+                humidity_percent: to_units(newest.reading.humidity_mpercent),
                 sensor: newest.sensor,
             }),
         })
     }
 }
 
+/// Whether readings arrive as they should, and the reason in one line.
 fn verdict(runs: &[PastRun], newest: Option<&Sample>, now_ms: i64, max_age_ms: i64) -> (Verdict, String) {
     let failed = runs.iter().rev().take_while(|run| !run.is_good()).count();
     if let (Some(first), Some(last)) =
@@ -186,7 +188,8 @@ fn longest_gap(history: &History, now_ms: i64) -> Result<Option<Gap>, Error> {
         taken.push(sample.at_ms);
         Ok(())
     })?;
-    // By the clock: readings from before it was set need not be in order.
+    // The store has the readings in the order in which they were taken. If the clock was set back, their times are not
+    // in order.
     taken.sort_unstable();
     taken.push(now_ms);
     let gaps = taken.windows(2).map(|pair| (pair[1] - pair[0], pair[0]));
@@ -216,18 +219,18 @@ impl Period {
     }
 }
 
-/// `98.5 % of 1440`
-fn share(good: u32, all: u32) -> String {
+/// How many were good, as a percentage: `98.5 % of 1440`.
+fn percentage(good: u32, all: u32) -> String {
     if all == 0 {
         return "none".to_owned();
     }
-    // Rounded down: 100 % is all of them.
+    // Rounded down, so that 100 % is printed only if all were good.
     let permille = u64::from(good) * 1000 / u64::from(all);
     format!("{}.{} % of {all}", permille / 10, permille % 10)
 }
 
 impl Summary {
-    /// For people: the verdict in one line, then all else.
+    /// The summary for people: the verdict in the first line, then the details.
     fn text(&self, now_ms: i64) -> String {
         let verdict = match self.verdict {
             Verdict::Ok => "ok",
@@ -239,15 +242,15 @@ impl Summary {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "{name:<16}{value}");
         };
-        let ago = |ms: i64| format!("{}, {} ago", times::local_text(ms), times::length(now_ms - ms));
+        let time_and_age = |ms: i64| format!("{}, {} ago", times::local_text(ms), times::length(now_ms - ms));
         if let Some(last) = &self.last_reading {
             let values = format!(
                 "{:.1} °C, {:.1} %RH from {}",
                 last.temperature_celsius, last.humidity_percent, last.sensor
             );
-            line("last reading", format!("{values}, {}", ago(last.time.unwrap_or_default())));
+            line("last reading", format!("{values}, {}", time_and_age(last.time.unwrap_or_default())));
         }
-        line("last delivery", self.last_delivery.map_or("none yet".to_owned(), ago));
+        line("last delivery", self.last_delivery.map_or("none yet".to_owned(), time_and_age));
         line("backlog", self.backlog.to_string());
         if let Some(Gap { seconds, from: Some(from) }) = self.longest_gap {
             line(
@@ -261,14 +264,14 @@ impl Summary {
                 &format!("last {name}"),
                 format!(
                     "good runs {}, good tries {}, errors {}",
-                    share(period.good_runs, period.runs),
-                    share(period.good_tries, period.tries),
+                    percentage(period.good_runs, period.runs),
+                    percentage(period.good_tries, period.tries),
                     period.errors()
                 ),
             );
         }
         if let Some(LastFailure { time: Some(time), error: Some(error), .. }) = &self.last_failure {
-            line("last failure", format!("{}: {error}", ago(*time)));
+            line("last failure", format!("{}: {error}", time_and_age(*time)));
         }
         text
     }
