@@ -123,143 +123,124 @@ impl Args {
     }
 }
 
-/// List the usable sensors, one per line: id, IIO name, label.
-#[derive(Debug, FromArgs)]
-#[argh(subcommand, name = "list", help_triggers("-h", "--help"))]
-pub struct List {
-    /// where sysfs is mounted (default: /sys)
-    #[argh(option, arg_name = "dir")]
-    pub sysfs: Option<String>,
-
-    /// print JSON, for programs
-    #[argh(switch)]
-    pub json: bool,
+/// Declares the arguments of a command: its options, each with the name of its value in the help, and its switches. The
+/// doc comments are the help. Several commands have the same options, and argh cannot share fields between structs.
+macro_rules! arguments {
+    (
+        $(#[$attribute:meta])*
+        $name:ident as $command:tt { $($(#[$option_help:meta])* $option:ident: $value:tt,)* }
+        switches { $($(#[$switch_help:meta])* $switch:ident,)* }
+    ) => {
+        #[derive(Debug, FromArgs)]
+        $(#[$attribute])*
+        #[argh(subcommand, name = $command, help_triggers("-h", "--help"))]
+        pub struct $name {
+            $($(#[$option_help])* #[argh(option, arg_name = $value)] pub $option: Option<String>,)*
+            $($(#[$switch_help])* #[argh(switch)] pub $switch: bool,)*
+        }
+    };
 }
 
-/// Check overlay, driver, sensor, focus, configuration, store and timer, and say how to mend each.
-#[derive(Debug, FromArgs)]
-#[argh(
-    subcommand,
-    name = "doctor",
-    help_triggers("-h", "--help"),
-    error_code(0, "nothing is wrong"),
-    error_code(1, "something is wrong, and it says what to do")
-)]
-pub struct Doctor {
-    /// configuration, as for a reading
-    #[argh(option, arg_name = "file")]
-    pub config: Option<String>,
-
-    /// which sensor to try, as for a reading
-    #[argh(option, arg_name = "name")]
-    pub device: Option<String>,
-
-    /// where sysfs is mounted (default: /sys)
-    #[argh(option, arg_name = "dir")]
-    pub sysfs: Option<String>,
-
-    /// where to look for all other files of the system (default: /)
-    #[argh(option, arg_name = "dir")]
-    pub root: Option<String>,
-
-    /// print JSON, for programs
-    #[argh(switch)]
-    pub json: bool,
+arguments! {
+    /// List the usable sensors, one per line: id, IIO name, label.
+    List as "list" {
+        /// where sysfs is mounted (default: /sys)
+        sysfs: "dir",
+    }
+    switches {
+        /// print JSON, for programs
+        json,
+    }
 }
 
-/// What the last runs did.
-#[derive(Debug, FromArgs)]
-#[argh(
-    subcommand,
-    name = "status",
-    help_triggers("-h", "--help"),
-    error_code(0, "readings are taken and arrive"),
-    error_code(1, "the last reading is too old, or the last run failed")
-)]
-pub struct Status {
-    /// configuration, as for a reading
-    #[argh(option, arg_name = "file")]
-    pub config: Option<String>,
-
-    /// the last reading may be this old (default: 5m)
-    #[argh(option, arg_name = "d")]
-    pub max_age: Option<String>,
-
-    /// print JSON, for programs
-    #[argh(switch)]
-    pub json: bool,
-
-    /// print metrics for node_exporter's textfile collector
-    #[argh(switch)]
-    pub prometheus: bool,
+arguments! {
+    /// Check overlay, driver, sensor, focus, configuration, store and timer, and say how to mend each.
+    #[argh(
+        error_code(0, "nothing is wrong"),
+        error_code(1, "something is wrong, and it says what to do")
+    )]
+    Doctor as "doctor" {
+        /// configuration, as for a reading
+        config: "file",
+        /// which sensor to try, as for a reading
+        device: "name",
+        /// where sysfs is mounted (default: /sys)
+        sysfs: "dir",
+        /// where to look for all other files of the system (default: /)
+        root: "dir",
+    }
+    switches {
+        /// print JSON, for programs
+        json,
+    }
 }
 
-/// The stored readings as a picture, in the terminal or as SVG.
-#[derive(Debug, FromArgs)]
-#[argh(
-    subcommand,
-    name = "chart",
-    help_triggers("-h", "--help"),
-    note = "A time is a duration before now (24h), a date (2026-11-01) or a date and time in RFC 3339.",
-    error_code(0, "the picture is drawn"),
-    error_code(66, "there is no such reading, or of several sensors and none is named")
-)]
-pub struct Chart {
-    /// configuration, as for a reading
-    #[argh(option, arg_name = "file")]
-    pub config: Option<String>,
-
-    /// which sensor, as the log names it (default: the only one there is)
-    #[argh(option, arg_name = "name")]
-    pub device: Option<String>,
-
-    /// from then on (default: 24h before the end)
-    #[argh(option, arg_name = "time")]
-    pub since: Option<String>,
-
-    /// up to then (default: now)
-    #[argh(option, arg_name = "time")]
-    pub until: Option<String>,
-
-    /// write an SVG picture to this file instead; - is standard output
-    #[argh(option, arg_name = "file")]
-    pub svg: Option<String>,
-
-    /// use nothing but ASCII in the terminal
-    #[argh(switch)]
-    pub ascii: bool,
+arguments! {
+    /// What the last runs did.
+    #[argh(
+        error_code(0, "readings are taken and arrive"),
+        error_code(1, "the last reading is too old, or the last run failed")
+    )]
+    Status as "status" {
+        /// configuration, as for a reading
+        config: "file",
+        /// the last reading may be this old (default: 5m)
+        max_age: "d",
+    }
+    switches {
+        /// print JSON, for programs
+        json,
+        /// print metrics for node_exporter's textfile collector
+        prometheus,
+    }
 }
 
-/// The stored readings as CSV or JSON lines.
-#[derive(Debug, FromArgs)]
-#[argh(
-    subcommand,
-    name = "export",
-    help_triggers("-h", "--help"),
-    note = "A time is a duration before now (24h), a date (2026-11-01) or a date and time in RFC 3339.",
-    error_code(0, "all is written, or nobody reads on"),
-    error_code(66, "there is no such reading")
-)]
-pub struct Export {
-    /// configuration, as for a reading
-    #[argh(option, arg_name = "file")]
-    pub config: Option<String>,
+arguments! {
+    /// The stored readings as a picture, in the terminal or as SVG.
+    #[argh(
+        note = "A time is a duration before now (24h), a date (2026-11-01) or a date and time in RFC 3339.",
+        error_code(0, "the picture is drawn"),
+        error_code(66, "there is no such reading, or of several sensors and none is named")
+    )]
+    Chart as "chart" {
+        /// configuration, as for a reading
+        config: "file",
+        /// which sensor, as the log names it (default: the only one there is)
+        device: "name",
+        /// from then on (default: 24h before the end)
+        since: "time",
+        /// up to then (default: now)
+        until: "time",
+        /// write an SVG picture to this file instead; - is standard output
+        svg: "file",
+    }
+    switches {
+        /// use nothing but ASCII in the terminal
+        ascii,
+    }
+}
 
-    /// only readings of this sensor, as the log names it (default: all)
-    #[argh(option, arg_name = "name")]
-    pub device: Option<String>,
-
-    /// from then on (default: the oldest)
-    #[argh(option, arg_name = "time")]
-    pub since: Option<String>,
-
-    /// up to then (default: the newest)
-    #[argh(option, arg_name = "time")]
-    pub until: Option<String>,
-
-    /// print JSON lines instead of CSV
-    #[argh(switch)]
-    pub json: bool,
+arguments! {
+    /// The stored readings as CSV or JSON lines.
+    #[argh(
+        note = "A time is a duration before now (24h), a date (2026-11-01) or a date and time in RFC 3339.",
+        error_code(0, "all is written, or nobody reads on"),
+        error_code(66, "there is no such reading")
+    )]
+    Export as "export" {
+        /// configuration, as for a reading
+        config: "file",
+        /// only readings of this sensor, as the log names it (default: all)
+        device: "name",
+        /// from then on (default: the oldest)
+        since: "time",
+        /// up to then (default: the newest)
+        until: "time",
+    }
+    switches {
+        /// print JSON lines instead of CSV
+        json,
+    }
 }
 
 /// What the command line asks for.

@@ -3,8 +3,8 @@
 //!
 //! Arguments and results are whole numbers, the arguments in the units of [`Reading`](crate::reading::Reading). A
 //! quantity is `None` outside the range for which its source gives the formula. All but the heat index use the
-//! saturation vapour pressure over liquid water, because relative humidity is defined by it, below 0 °C too (WMO-No.
-//! 8).
+//! saturation vapour pressure over liquid water, because relative humidity is defined by it, below 0 °C too
+//! (WMO-No. 8).
 
 use std::ops::RangeInclusive;
 
