@@ -13,6 +13,9 @@ use iio_focus::config::Config;
 
 type Words = BTreeSet<String>;
 
+/// Where options, keys, exit statuses and variables are documented, beside the man pages.
+const REFERENCE: &str = "docs/reference.md";
+
 /// A file of the repository.
 fn file(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -94,7 +97,7 @@ fn keys(table: Option<&str>) -> Words {
     list.split(", ").map(|key| key.trim_matches('`').to_owned()).collect()
 }
 
-// ---- iio-focus(1), README, completion: the options
+// ---- iio-focus(1), docs/reference.md, completion: the options
 
 #[test]
 fn the_man_page_has_the_options_of_help_and_no_others() {
@@ -130,9 +133,9 @@ fn the_man_page_has_the_options_of_help_and_no_others() {
 }
 
 #[test]
-fn the_man_page_and_the_readme_have_the_exit_statuses_and_variables_of_help() {
+fn the_man_page_and_the_reference_have_the_exit_statuses_and_variables_of_help() {
     let page = file("packaging/iio-focus.1.scd");
-    let readme = file("README.md");
+    let reference = file(REFERENCE);
     let commands = commands();
     let helps = commands.iter().map(|command| vec![command, "--help"]).chain([vec!["--help"]]);
     let of_help: Words = helps
@@ -143,13 +146,13 @@ fn the_man_page_and_the_readme_have_the_exit_statuses_and_variables_of_help() {
         .lines()
         .filter_map(|line| line.strip_prefix('*')?.split(['*', ' ']).next().map(str::to_owned))
         .collect();
-    let of_readme: Words = section(&readme, "## Exit status")
+    let of_reference: Words = section(&reference, "## Exit status")
         .lines()
         .filter_map(|line| line.strip_prefix("| ")?.split(' ').next().map(str::to_owned))
         .filter(|word| word.starts_with(|c: char| c.is_ascii_digit()))
         .collect();
     assert_eq!(of_page, of_help);
-    assert_eq!(of_readme, of_help);
+    assert_eq!(of_reference, of_help);
     assert!(of_help.contains("128"), "{of_help:?}");
 
     let variables = |text: &str| -> Words {
@@ -162,25 +165,49 @@ fn the_man_page_and_the_readme_have_the_exit_statuses_and_variables_of_help() {
     let help = bench.outcome(&mut bench.bare(&[PROGRAM, "--help"])).stdout;
     assert!(variables(&help).len() > 4, "{help}");
     assert_eq!(variables(&section(&page, "# ENVIRONMENT")), variables(&help));
-    assert_eq!(variables(&section(&readme, "### Configuration")), variables(&help));
+    assert_eq!(variables(&section(&reference, "## Configuration")), variables(&help));
 }
 
 #[test]
-fn the_readme_has_the_options_of_help_and_no_others() {
-    let readme = file("README.md");
+fn the_reference_has_the_options_of_help_and_no_others() {
+    let reference = file(REFERENCE);
     let table: String =
-        section(&readme, "## Options").lines().filter(|line| line.starts_with("| `--")).collect();
+        section(&reference, "## Options").lines().filter(|line| line.starts_with("| `--")).collect();
     assert_eq!(options(&table), options_of(None));
 
     let mut all = options_of(None);
     for command in commands() {
-        assert!(readme.contains(&format!("iio-focus {command}")), "README.md: iio-focus {command}");
-        let there = options_of(Some(&command));
-        assert!(there.is_subset(&options(&readme)), "README.md: {command}: {there:?}");
-        all.extend(there);
+        let row = format!("| `iio-focus {command} ");
+        let row = reference.lines().find(|line| line.starts_with(&row)).expect(&command);
+        let mut there = options_of(Some(&command));
+        all.extend(there.clone());
+        there.remove("--help");
+        assert_eq!(options(row), there, "{REFERENCE}: {command}");
     }
-    let said = options(&section(&readme, "## Options"));
-    assert!(said.is_subset(&all), "README.md: {:?}", said.difference(&all));
+    let said = options(&section(&reference, "## Options"));
+    assert!(said.is_subset(&all), "{REFERENCE}: {:?}", said.difference(&all));
+}
+
+#[test]
+fn the_commands_that_are_shown_have_the_options_of_help() {
+    let commands = commands();
+    let mut shown = Words::new();
+    for name in documents() {
+        let text = file(&name);
+        for (_, line) in code(&text).iter().filter_map(|line| line.split_once("iio-focus ")) {
+            let first = line.split(' ').next().unwrap();
+            let command = commands.iter().find(|command| *command == first);
+            if command.is_none() && !first.starts_with("--") {
+                continue;
+            }
+            // What stands behind a pipe is another program.
+            let used = options(line.split(['|', ';', '>']).next().unwrap());
+            let there = options_of(command.map(String::as_str));
+            assert!(used.is_subset(&there), "{name}: {line}");
+            shown.extend(command.cloned());
+        }
+    }
+    assert_eq!(shown, commands.into_iter().collect());
 }
 
 /// What bash offers for a line, the cursor at its end.
@@ -320,7 +347,7 @@ fn shells_complete_files_and_folders() {
     }
 }
 
-// ---- iio-focus.toml(5), README, the example: the configuration
+// ---- iio-focus.toml(5), docs/reference.md, README, the example: the configuration
 
 /// The settings of a text in TOML, table by table. Comments are cut, values kept as they are written.
 fn settings(text: &str) -> BTreeMap<(String, String), String> {
@@ -374,17 +401,11 @@ fn the_man_page_of_the_configuration_has_the_keys_of_the_program_and_no_others()
 }
 
 #[test]
-fn the_readme_and_the_example_mention_every_key_and_say_what_the_man_page_says() {
-    let readme = section(&file("README.md"), "### Configuration");
-    let block: String = readme
-        .lines()
-        .skip_while(|line| *line != "```toml")
-        .skip(1)
-        .take_while(|line| *line != "```")
-        .map(|line| format!("{line}\n"))
-        .collect();
+fn the_reference_and_the_example_mention_every_key_and_say_what_the_man_page_says() {
+    let reference = section(&file(REFERENCE), "## Configuration");
     let page = settings(&man_page_as_toml());
-    for (name, text, all) in [("README.md", &block, &readme), ("the example", &example(), &example())] {
+    let block = toml(&reference);
+    for (name, text, all) in [(REFERENCE, &block, &reference), ("the example", &example(), &example())] {
         let said = settings(text);
         assert!(said.len() > 20, "{name}: {said:?}");
         for (setting, value) in &said {
@@ -396,6 +417,22 @@ fn the_readme_and_the_example_mention_every_key_and_say_what_the_man_page_says()
             assert!(words.contains(&key.as_str()), "{name} does not mention {table}.{key}");
         }
     }
+
+    // The README has what must be set, and nothing else.
+    let readme = settings(&toml(&section(&file("README.md"), "## Configuration")));
+    let mut needed = settings(&file("packaging/iio-focus.toml"));
+    needed.retain(|(_, key), _| !key.starts_with('#'));
+    assert!(readme.len() == 3 && readme == needed, "README.md: {readme:?}, {needed:?}");
+}
+
+/// The first block of TOML.
+fn toml(text: &str) -> String {
+    text.lines()
+        .skip_while(|line| *line != "```toml")
+        .skip(1)
+        .take_while(|line| *line != "```")
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 fn load(bench: &Bench, text: &str) -> Config {
@@ -462,7 +499,25 @@ fn the_man_pages_are_without_mistakes() {
     }
 }
 
-// ---- README.ko.md
+// ---- the documents, and those in Korean
+
+/// The documents that are there in Korean too.
+fn documents() -> Vec<String> {
+    let pages = |folder: &str| -> Words {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let entries = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name());
+        entries.filter_map(|name| name.into_string().ok()).filter(|name| name.ends_with(".md")).collect()
+    };
+    let english = pages("docs");
+    assert_eq!(pages("docs/ko"), english);
+    assert!(english.contains("reference.md"), "{english:?}");
+    english.iter().map(|name| format!("docs/{name}")).chain(["README.md".to_owned()]).collect()
+}
+
+/// A document's name in Korean.
+fn in_korean(name: &str) -> String {
+    name.strip_prefix("docs/").map_or("README.ko.md".to_owned(), |page| format!("docs/ko/{page}"))
+}
 
 /// The lines of all code, without the comments and the blanks around them.
 fn code(text: &str) -> Vec<&str> {
@@ -491,6 +546,33 @@ fn shape(text: &str) -> Vec<String> {
     shape
 }
 
+/// The links to other places in the repository: the file from its root, and the heading.
+fn links(name: &str, text: &str) -> Vec<(String, String)> {
+    let folder = Path::new(name).parent().unwrap();
+    let targets = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
+    let mut found = Vec::new();
+    for target in targets.filter(|target| !target.starts_with("http")) {
+        let (page, heading) = target.split_once('#').unwrap_or((target, ""));
+        let mut path = if page.is_empty() { PathBuf::from(name) } else { folder.to_owned() };
+        for part in page.split('/').filter(|part| !part.is_empty()) {
+            if part == ".." {
+                assert!(path.pop(), "{name}: {target}");
+            } else {
+                path.push(part);
+            }
+        }
+        found.push((path.to_str().unwrap().to_owned(), heading.to_owned()));
+    }
+    found
+}
+
+/// A heading as links name it.
+fn anchor(heading: &str) -> String {
+    let words = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = words.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
 /// What stands in `backquotes`, outside code.
 fn quoted(text: &str) -> Words {
     let prose: String =
@@ -498,14 +580,45 @@ fn quoted(text: &str) -> Words {
     prose.replace("```", "").split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
+/// A document's name in the other language; of one that is in English alone, its own.
+fn in_the_other(name: &str) -> String {
+    let pairs = documents().into_iter().map(|english| (in_korean(&english), english));
+    let mut both = pairs.flat_map(|(korean, english)| [(korean.clone(), english.clone()), (english, korean)]);
+    both.find(|(this, _)| this == name).map_or(name.to_owned(), |(_, other)| other)
+}
+
 #[test]
-fn the_korean_readme_has_the_commands_and_the_shape_of_the_english_one() {
-    let (english, korean) = (file("README.md"), file("README.ko.md"));
-    assert!(code(&english).len() > 50 && quoted(&english).len() > 100);
-    assert_eq!(code(&korean), code(&english));
-    assert_eq!(shape(&korean), shape(&english));
-    assert_eq!(quoted(&korean), quoted(&english));
-    for (this, other) in [(&english, "README.ko.md"), (&korean, "README.md")] {
-        assert!(this.contains(&format!("]({other})")), "no link to {other}");
+fn links_lead_to_files_and_headings_that_are_there() {
+    let alone =
+        ["CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "tests/kernel/README.md"].map(str::to_owned);
+    let pairs = documents().into_iter().flat_map(|name| [in_korean(&name), name]);
+    let mut all = 0;
+    for name in pairs.chain(alone) {
+        for (page, heading) in links(&name, &file(&name)) {
+            let text = file(&page);
+            let there = text.lines().filter(|line| line.starts_with('#')).map(anchor);
+            let found = heading.is_empty() || there.collect::<Vec<_>>().contains(&heading);
+            assert!(found, "{name}: {page} has no heading {heading}");
+            all += 1;
+        }
     }
+    assert!(all > 50, "{all}");
+}
+
+#[test]
+fn the_korean_documents_have_the_commands_and_the_shape_of_the_english_ones() {
+    let mut all = (0, 0);
+    for name in documents() {
+        let (english, korean) = (file(&name), file(&in_korean(&name)));
+        assert!(!shape(&english).is_empty() && !code(&english).is_empty(), "{name}");
+        assert_eq!(code(&korean), code(&english), "{name}");
+        assert_eq!(shape(&korean), shape(&english), "{name}");
+        assert_eq!(quoted(&korean), quoted(&english), "{name}");
+        let there: Words = links(&name, &english).into_iter().map(|(page, _)| in_the_other(&page)).collect();
+        let here: Words = links(&in_korean(&name), &korean).into_iter().map(|(page, _)| page).collect();
+        assert!(here.contains(&name), "{name}: no link to the English one");
+        assert_eq!(here, there, "{name}: links");
+        all = (all.0 + code(&english).len(), all.1 + quoted(&english).len());
+    }
+    assert!(all.0 > 150 && all.1 > 200, "{all:?}");
 }
