@@ -15,9 +15,21 @@ CARGO   ?= cargo
 INSTALL ?= install
 DTC     ?= dtc
 
-program = target/release/iio-focus
-overlay = target/overlays/iio-focus-dht22.dtbo
-man = target/man/iio-focus.1 target/man/iio-focus.toml.5
+# Where cargo builds: target, or what CARGO_TARGET_DIR or cargo's configuration says. Cargo is asked, but not by who
+# installs only, which may be root. The scripts are given the folder in CARGO_TARGET_DIR, as a whole path.
+as_told = $(if $(CARGO_TARGET_DIR),CARGO_TARGET_DIR='$(CARGO_TARGET_DIR)')
+asked = $(shell $(as_told) $(CARGO) metadata --format-version 1 --no-deps 2>/dev/null | \
+	sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+given = $(shell realpath -m '$(or $(CARGO_TARGET_DIR),target)')
+only_installs = $(if $(MAKECMDGOALS),$(if $(filter-out install uninstall,$(MAKECMDGOALS)),,yes))
+override CARGO_TARGET_DIR := $(or $(if $(only_installs),,$(asked)),$(given))
+export CARGO_TARGET_DIR
+# Short where it can be, for paths with spaces are no names of make's.
+target := $(subst $(CURDIR)/,,$(CARGO_TARGET_DIR))
+
+program = $(target)/release/iio-focus
+overlay = $(target)/overlays/iio-focus-dht22.dtbo
+man = $(target)/man/iio-focus.1 $(target)/man/iio-focus.toml.5
 
 # unit_address_vs_reg: the pin is in the nodes' names, which the firmware's renaming needs; a reg on a node
 #   of the root would be a memory address.
@@ -32,11 +44,11 @@ all: program $(overlay) $(man)
 program: | need-build
 	$(CARGO) build --release --locked
 
-target/overlays/%.dtbo: overlays/%-overlay.dts | need-overlay
+$(target)/overlays/%.dtbo: overlays/%-overlay.dts | need-overlay
 	@mkdir -p $(@D)
 	$(DTC) $(DTCFLAGS) -I dts -O dtb -o $@ $<
 
-target/man/%: packaging/%.scd | need-man
+$(target)/man/%: packaging/%.scd | need-man
 	@mkdir -p $(@D)
 	scdoc <$< >$@.new
 	@mv $@.new $@
@@ -44,15 +56,15 @@ target/man/%: packaging/%.scd | need-man
 # What each job needs beside git, make and Rust: installed with apt, or named in one line.
 .PHONY: need-build need-overlay need-man need-check
 need-build:
-	@tests/tools/need.sh gcc libc6-dev
+	@packaging/tools/need.sh gcc libc6-dev
 need-overlay:
-	@tests/tools/need.sh device-tree-compiler
+	@packaging/tools/need.sh device-tree-compiler
 need-man:
-	@tests/tools/need.sh scdoc
+	@packaging/tools/need.sh scdoc
 need-check: need-build
-	@$(CARGO) fmt --version >/dev/null 2>&1 || tests/tools/need.sh rustfmt
-	@$(CARGO) clippy --version >/dev/null 2>&1 || tests/tools/need.sh rust-clippy
-	@tests/tools/need.sh bc bison cpp debootstrap device-tree-compiler e2fsprogs fish flex i2c-tools iproute2 kmod linux-source \
+	@$(CARGO) fmt --version >/dev/null 2>&1 || packaging/tools/need.sh rustfmt
+	@$(CARGO) clippy --version >/dev/null 2>&1 || packaging/tools/need.sh rust-clippy
+	@packaging/tools/need.sh bc bison cpp debootstrap device-tree-compiler e2fsprogs fish flex i2c-tools iproute2 kmod linux-source \
 		man-db patch prometheus python3 python3-dev python3-venv scdoc sqlite3 strace systemd systemd-container time \
 		util-linux valgrind xz-utils zsh
 
@@ -70,16 +82,16 @@ test: | need-check
 	$(CARGO) test --locked --quiet
 
 msrv: | need-check
-	@tests/tools/msrv.sh
+	@packaging/tools/msrv.sh
 
 check-overlay: $(overlay) | need-check
-	tests/overlay/check.sh target/overlay-check $(overlay)
+	tests/debian/overlay/check.sh $(target)/overlay-check $(overlay)
 
 check-packaging: all | need-check
 	$(CARGO) build --release --locked --examples
-	tests/packaging/install.sh
-	tests/packaging/units.sh $(program) target/release/examples/focus-stand-in
-	tests/packaging/boot.sh $(program) target/release/examples/focus-stand-in
+	tests/debian/install.sh
+	tests/debian/units.sh
+	tests/debian/units-boot.sh
 
 rig: program $(overlay) | need-check
 	$(CARGO) build --release --locked --examples
@@ -87,7 +99,7 @@ rig: program $(overlay) | need-check
 	tests/kernel/soak.sh --short
 
 figures: program | need-check
-	@tests/tools/figures.sh $(program)
+	@tests/bench/figures.sh $(program)
 
 # Some minutes, on a machine that does nothing else: writes tests/bench/RESULTS.md.
 bench: program $(overlay) | need-check
@@ -105,44 +117,46 @@ soak: program $(overlay) | need-check
 
 # For one of them: make deb ARCH=arm64.
 ARCH ?= arm64 armhf amd64
-deb: deb-files | need-build
+# Always in target: Cargo.toml says from where cargo-deb packs.
+deb: | need-build
+	$(MAKE) CARGO_TARGET_DIR=target deb-files
 	packaging/debian/deb.sh $(ARCH)
 
 # What cargo-deb packs beside what is in the repository.
-deb-files: $(overlay) $(man) target/deb/changelog
+deb-files: $(overlay) $(man) $(target)/deb/changelog
 
-target/deb/changelog: CHANGELOG.md Cargo.toml packaging/debian/changelog.sh
+$(target)/deb/changelog: CHANGELOG.md Cargo.toml packaging/debian/changelog.sh
 	@mkdir -p $(@D)
 	packaging/debian/changelog.sh >$@.new
 	@mv $@.new $@
 
 check-pi: deb
 	$(CARGO) build --release --locked --examples
-	tests/pi/package.sh
-	tests/pi/quick-start.sh
-	tests/pi/user.sh
-	tests/pi/boot.sh
+	tests/debian/package.sh
+	tests/debian/quick-start.sh
+	tests/debian/user.sh
+	tests/debian/pi-boot.sh
 	@echo 'check-pi: all passed'
 
 # Needs a nightly Rust and `cargo install cargo-fuzz`. SQLite reports its comparisons, which guides the store's target.
-# What is found goes to target/fuzz.
+# What is found goes to fuzz/ where cargo builds.
 FUZZ_SECONDS ?= 1200
 fuzz: | need-build
 	@for target in configuration number transcript store; do \
-		mkdir -p target/fuzz/corpus/$$target; flags=; \
+		mkdir -p $(target)/fuzz/corpus/$$target; flags=; \
 		case $$target in \
 		configuration) flags=-dict=tests/fuzz/configuration.dict ;; \
 		store) flags='-use_value_profile=1 -max_len=16384' ;; \
 		esac; \
 		CFLAGS=-fsanitize-coverage=trace-cmp $(CARGO) +nightly fuzz run --fuzz-dir tests/fuzz \
-			--target-dir target/fuzz/build --sanitizer none $$target target/fuzz/corpus/$$target \
+			--target-dir $(target)/fuzz/build --sanitizer none $$target $(target)/fuzz/corpus/$$target \
 			tests/fuzz/corpus/$$target tests/fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) \
-			-timeout=10 -artifact_prefix=target/fuzz/$$target- $$flags || exit; \
+			-timeout=10 -artifact_prefix=$(target)/fuzz/$$target- $$flags || exit; \
 	done
 
 demo: program
 	@$(CARGO) build --release --locked --examples
-	@tests/tools/demo.sh
+	@packaging/tools/demo.sh
 
 demo-kernel: program $(overlay) | need-check
 	@$(CARGO) build --release --locked --examples
@@ -150,11 +164,12 @@ demo-kernel: program $(overlay) | need-check
 
 # Builds nothing: cargo never runs as root.
 install:
-	@test -x $(program) -a -e $(overlay) -a -e $(lastword $(man)) || { echo 'install: run make first' >&2; exit 1; }
+	@test -x $(program) -a -e $(overlay) -a -e $(lastword $(man)) || { \
+		echo 'install: not all is in $(CARGO_TARGET_DIR): run make first, or name its folder with CARGO_TARGET_DIR=' >&2; exit 1; }
 	$(INSTALL) -D -m 755 $(program) $(DESTDIR)$(PREFIX)/bin/iio-focus
 	$(INSTALL) -D -m 644 $(overlay) $(DESTDIR)$(OVERLAYDIR)/iio-focus-dht22.dtbo
-	$(INSTALL) -D -m 644 target/man/iio-focus.1 $(DESTDIR)$(PREFIX)/share/man/man1/iio-focus.1
-	$(INSTALL) -D -m 644 target/man/iio-focus.toml.5 $(DESTDIR)$(PREFIX)/share/man/man5/iio-focus.toml.5
+	$(INSTALL) -D -m 644 $(target)/man/iio-focus.1 $(DESTDIR)$(PREFIX)/share/man/man1/iio-focus.1
+	$(INSTALL) -D -m 644 $(target)/man/iio-focus.toml.5 $(DESTDIR)$(PREFIX)/share/man/man5/iio-focus.toml.5
 	$(INSTALL) -D -m 644 packaging/iio-focus.service $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus.service
 	$(INSTALL) -D -m 644 packaging/iio-focus.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus.timer
 	$(INSTALL) -D -m 644 packaging/iio-focus@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus@.service

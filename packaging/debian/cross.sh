@@ -11,7 +11,7 @@ here=$PWD/target/cross rust=$PWD/target/cross/rust venv=$PWD/target/cross/venv
 
 [ $# -gt 0 ] || { echo 'usage: cross.sh TRIPLE...' >&2; exit 64; }
 [ "$(uname -m)" = x86_64 ] || { echo "cross.sh: builds on x86_64, and this is $(uname -m)" >&2; exit 1; }
-tests/tools/need.sh dpkg-dev gcc libc6-dev python3 python3-venv
+packaging/tools/need.sh dpkg-dev gcc libc6-dev python3 python3-venv
 
 fail() {
     echo "cross.sh: $1: see $here/log" >&2

@@ -17,7 +17,7 @@ done
 # shellcheck disable=SC2086
 packaging/debian/cross.sh $triples
 
-tests/tools/need.sh xz-utils
+packaging/tools/need.sh xz-utils
 if [ "$("$tools/bin/cargo-deb" --version 2>/dev/null)" != "cargo-deb $CARGO_DEB" ]; then
     mkdir -p "$tools"
     # Without its default features it calls xz, and needs no library for that. It has little to do: a debug build will do.

@@ -23,8 +23,9 @@ from report import READMES, Report  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-PROGRAM = ROOT / "target/release/iio-focus"
-LISTENER = ROOT / "target/release/examples/listener"
+RELEASE = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+PROGRAM = RELEASE / "iio-focus"
+LISTENER = RELEASE / "examples/listener"
 DEVICE = "bus/iio/devices/iio:device0"
 ATTRIBUTES = {"name": "dht11@4", "in_temp_input": "20600", "in_humidityrelative_input": "24400"}
 READING = {"temperature": 20.6, "humidity": 24.4}

@@ -1,17 +1,19 @@
 #!/bin/sh
 # bench.sh [--quick]: this program beside what else does the job, on the same work. Writes RESULTS.md and its
 # pictures. "--quick" shows in seconds that all of it works: each contender does its work a few times, no
-# time is asserted, and what comes out goes to target/bench.
+# time is asserted, and what comes out goes to bench/ where cargo builds.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-work=$root/target/bench
+target=$(realpath -m "${CARGO_TARGET_DIR:-$root/target}")
+export CARGO_TARGET_DIR="$target"
+work=$target/bench
 quick=
 [ "${1:-}" != --quick ] || quick=1
 mkdir -p "$work/bin"
 cd "$root"
 
-tests/tools/need.sh bc bsdutils gcc libc6-dev python3 sqlite3 strace util-linux valgrind
+packaging/tools/need.sh bc bsdutils gcc libc6-dev python3 sqlite3 strace util-linux valgrind
 for source in "$here/stopwatch.c" "$here/contenders/floor.c" "$here/contenders/stand-in.c"; do
     gcc -O2 -static -Wall -Wextra -D_GNU_SOURCE -o "$work/bin/$(basename "$source" .c)" "$source"
 done
@@ -20,7 +22,7 @@ rustc --edition 2024 -C opt-level=s -C lto -C codegen-units=1 -C panic=abort -C 
     -o "$work/bin/std" "$here/contenders/std.rs"
 
 if [ -z "$quick" ]; then
-    tests/tools/need.sh libcap2 libiio-utils python3-venv
+    packaging/tools/need.sh libcap2 libiio-utils python3-venv
     # Unpacked, not installed: that would start them.
     if [ ! -e "$work/root/usr/bin/prometheus-node-exporter" ] || [ ! -e "$work/root/usr/sbin/collectd" ]; then
         rm -rf "$work/debs"

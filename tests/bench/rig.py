@@ -104,7 +104,7 @@ def main():
     if os.uname().machine != "x86_64":
         sys.exit("bench: the rig needs x86_64")
     subprocess.run([ROOT / "tests/kernel/build.sh"], check=True)
-    os.environ.setdefault("RIG", str(ROOT / "target/rig"))
+    os.environ.setdefault("RIG", os.path.join(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"), "rig"))
     work = out / "rig"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)

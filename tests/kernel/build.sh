@@ -4,10 +4,10 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-RIG=${RIG:-$root/target/rig}
+RIG=${RIG:-${CARGO_TARGET_DIR:-$root/target}/rig}
 unset MAKEFLAGS         # those of a make that calls this are not the kernel's
 
-"$root/tests/tools/need.sh" bc bison device-tree-compiler flex gcc i2c-tools iproute2 kmod libc6-dev \
+"$root/packaging/tools/need.sh" bc bison device-tree-compiler flex gcc i2c-tools iproute2 kmod libc6-dev \
     linux-source make patch python3 xz-utils
 for version in 6.12 6.1; do
     source=/usr/src/linux-source-$version.tar.xz

@@ -4,7 +4,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-export RIG="${RIG:-$root/target/rig}"
+export RIG="${RIG:-${CARGO_TARGET_DIR:-$root/target}/rig}"
 
 if [ "$(uname -m)" != x86_64 ]; then
     echo "rig: left out, since User Mode Linux runs only on x86_64, and this is $(uname -m)"

@@ -16,10 +16,11 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-RIG=$(realpath "${RIG:-$root/target/rig}")
-OVERLAY=${OVERLAY:-$root/target/overlays/iio-focus-dht22.dtbo}
-PROGRAM=${PROGRAM:-$root/target/release/iio-focus}
-STAND_IN=${STAND_IN:-$root/target/release/examples}
+target=$(realpath -m "${CARGO_TARGET_DIR:-$root/target}")
+RIG=$(realpath "${RIG:-$target/rig}")
+OVERLAY=${OVERLAY:-$target/overlays/iio-focus-dht22.dtbo}
+PROGRAM=${PROGRAM:-$target/release/iio-focus}
+STAND_IN=${STAND_IN:-$target/release/examples}
 limit=${LIMIT:-60}
 case=$(realpath "$1")
 log=${2:-}
@@ -45,7 +46,7 @@ for source in $(header tree ''); do
     set -- "$@" "$work/$source.dtbo"
 done
 cp "$RIG/board.dtb" "$work/board.dtb"
-[ $# -eq 0 ] || "$root/tests/overlay/merge.py" "$RIG/board.dtb" "$work/board.dtb" "$@"
+[ $# -eq 0 ] || "$root/tests/debian/overlay/merge.py" "$RIG/board.dtb" "$work/board.dtb" "$@"
 
 # With time-travel=inf-cpu the guest's clock moves only while everybody sleeps, so
 # a guest that spins would stay for ever: hence the limit outside.

@@ -1,4 +1,4 @@
-//! What must hold for any input, one function for each fuzz target; `tests/corpus.rs` runs the same functions
+//! What must hold for any input, one function for each fuzz target; `tests/it/corpus.rs` runs the same functions
 //! on the inputs that are kept. A function panics when something does not hold.
 
 use std::cell::RefCell;

@@ -1,0 +1,32 @@
+#!/bin/sh
+# debian-root.sh FOLDER: unpacked Debian roots to copy, made with debootstrap if they are not there: FOLDER/bare has no
+# more than a Debian needs, and what makes system users; FOLDER/systemd has systemd
+# instead, which does that too, and sudo.
+set -eu
+folder=$1
+fail() {
+    echo "debian-root.sh: $1: see $folder/log" >&2
+    exit 1
+}
+[ ! -e "$folder/systemd/etc/debian_version" ] || exit 0
+"$(dirname "$0")/../../packaging/tools/need.sh" debootstrap
+mkdir -p "$folder"
+exec 9>"$folder/lock"
+flock 9
+[ ! -e "$folder/systemd/etc/debian_version" ] || exit 0
+echo 'debian-root.sh: making a small Debian'
+rm -rf "$folder/new" "$folder/bare" "$folder/systemd"
+debootstrap --variant=minbase bookworm "$folder/new" >"$folder/log" 2>&1 || fail debootstrap
+cp /etc/resolv.conf "$folder/new/etc/"
+add() { # ROOT PACKAGE...
+    root=$1
+    shift
+    chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$@" >>"$folder/log" 2>&1 ||
+        fail "$*"
+    chroot "$root" apt-get clean
+}
+chroot "$folder/new" apt-get -q update >>"$folder/log" 2>&1 || fail 'apt-get update'
+cp -a "$folder/new" "$folder/bare"
+add "$folder/bare" systemd-standalone-sysusers
+add "$folder/new" sudo systemd systemd-sysv
+mv "$folder/new" "$folder/systemd"

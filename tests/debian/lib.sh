@@ -1,0 +1,116 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2154
+# The words that the checks are written in. Sourced with $name and $root (the repository) set. KEPT, when set, is the folder
+# for what takes long to make.
+
+target=$(realpath -m "${CARGO_TARGET_DIR:-$root/target}")
+kept=$(realpath -m "${KEPT:-$target/debian}")
+program=$target/release/iio-focus
+stand_ins=$target/release/examples
+cd "$root"
+
+fail() {
+    echo "$name: $*" >&2
+    exit 1
+}
+
+# A check that cannot run fails where it has to.
+leave_out() { # WHY
+    echo "$name: left out: $*" >&2
+    [ "${CI:-}" = true ] || exit 0
+    exit 1
+}
+
+# $work: a folder for this run. It goes at the end, and the listener with it.
+work_folder() {
+    mkdir -p "$kept"
+    work=$(mktemp -d "$kept/$name.XXXXXX")
+    listener=
+    trap '[ -z "$listener" ] || kill "$listener" 2>/dev/null || true; rm -rf "$work"' EXIT
+}
+
+# WhaTap's server, played: what arrives there is in $work/arrived. $port is where.
+start_listener() {
+    "$stand_ins/listener" --tcp 127.0.0.1:0 --tcp-log "$work/arrived" --port-file "$work/port" >/dev/null &
+    listener=$!
+    until [ -s "$work/port" ]; do
+        kill -0 $listener || fail 'the listener did not start'
+        sleep 0.05
+    done
+    port=$(sed 's/.*://' "$work/port")
+}
+
+# $device: the folder of a good sensor of this driver's name in a fake sysfs.
+fake_sensor() { # SYSFS NAME
+    device=$1/bus/iio/devices/iio:device0
+    mkdir -p "$device"
+    echo "$2" >"$device/name"
+    echo 20600 >"$device/in_temp_input"
+    echo 24400 >"$device/in_humidityrelative_input"
+}
+
+# package ARCH: the file that make deb left.
+package() {
+    version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml")
+    package=$root/target/deb/iio-focus_$version-1_$1.deb
+    [ -e "$package" ] || fail "there is no $package; run make deb first"
+    echo "$package"
+}
+
+# debian ARCH PACKAGE...: Debian's packages for another architecture, unpacked into $kept/debian/ARCH. This machine's own
+# apt and dpkg know nothing of it.
+debian() {
+    arch=$1
+    shift
+    apt=$kept/apt-$arch
+    into=$kept/debian/$arch
+    [ "$(cat "$into/stamp" 2>/dev/null)" != "$*" ] || return 0
+    echo "$name: $* for $arch from Debian"
+    rm -rf "$into" "$apt"
+    mkdir -p "$into" "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/debs"
+    : >"$apt/status"
+    cat >"$apt/apt.conf" <<END
+APT::Architecture "$arch";
+APT::Architectures { "$arch"; };
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+Dir::State "$apt";
+Dir::State::status "$apt/status";
+Dir::Cache "$apt/cache";
+END
+    (
+        export APT_CONFIG="$apt/apt.conf"
+        cd "$apt/debs" && apt-get -q update || exit
+        for wanted; do
+            # The newest kernel's name is in its metapackage.
+            case $wanted in
+            linux-image-*) wanted=$(apt-cache depends "$wanted" | awk '/Depends:/ { print $2; exit }') ;;
+            esac
+            apt-get -q download "$wanted" || exit
+        done
+        for file in *.deb; do dpkg-deb -x "$file" "$into" || exit; done
+    ) >"$kept/debian.log" 2>&1 || fail "could not be fetched: see $kept/debian.log"
+    rm -rf "$apt"
+    echo "$*" >"$into/stamp"
+}
+
+# A copy of a Debian root, "bare" or with "systemd".
+debian_root() { # KIND FOLDER
+    [ "$(id -u)" = 0 ] || fail 'a Debian root can only be made by root'
+    tests/debian/debian-root.sh "$kept/roots"
+    rm -rf "$2"
+    cp -a --reflink=auto "$kept/roots/$1" "$2"
+}
+
+# What a package could leave in a root: every file with its owner, mode and content. Not what belongs to dpkg, to logs and
+# to locks, nor the backups of the account files; the account files themselves count.
+manifest() { # ROOT
+    (
+        cd "$1" || exit
+        find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -path ./tmp -o -path ./var/tmp \
+            -o -path ./var/lib/dpkg -o -path ./var/lib/apt -o -path ./var/cache -o -path ./var/log -o -path ./etc/.pwd.lock \
+            -o -path './etc/*-' \) -prune -o -printf '%p %y %m %U:%G %l\n'
+        sha256sum etc/passwd etc/group etc/shadow etc/gshadow
+        find boot etc usr/local usr/lib/systemd -xdev -type f ! -path 'etc/*-' ! -path etc/.pwd.lock -exec sha256sum {} +
+    ) | sort -u
+}

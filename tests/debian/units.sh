@@ -1,0 +1,113 @@
+#!/bin/sh
+# units.sh: the units as systemd reads them, and the program's system calls against their filter.
+set -eu
+name=units
+root=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=tests/debian/lib.sh
+. "$root/tests/debian/lib.sh"
+work_folder
+
+# A system of its own: nothing of what is installed here counts, but for systemd's own units.
+tree=$work/root
+make -s install DESTDIR="$tree" PREFIX=/usr
+cp -a /lib/systemd/system/. "$tree/usr/lib/systemd/system"
+export MANPATH="$tree/usr/share/man"
+for unit in iio-focus iio-focus@kitchen; do
+    said=$(systemd-analyze verify --root="$tree" $unit.service $unit.timer 2>&1) || fail "verify: $unit: $said"
+    [ -z "$said" ] || fail "verify: $unit: $said"
+done
+
+for service in packaging/*.service; do
+    said=$(systemd-analyze security --offline=true "./$service" | tail -n 1)
+    exposure=$(echo "$said" | grep -o '[0-9]*\.[0-9]')
+    [ "$(echo "$exposure <= 1.5" | bc)" = 1 ] || fail "$service: $said"
+    echo "units: ${service#packaging/}: exposure $exposure"
+done
+
+# The template is the unit but for its name, its file and its state.
+for kind in service timer; do
+    lines() {
+        grep -v -e '^#' -e '^Description=' -e '^ExecStart=' -e '^StateDirectory=' -e '^ConditionPathExists=' "$1"
+    }
+    [ "$(lines packaging/iio-focus.$kind)" = "$(lines packaging/iio-focus@.$kind)" ] ||
+        fail "iio-focus.$kind and iio-focus@.$kind differ"
+done
+
+# One run after the other fits into the minute, and the run's own deadline into systemd's.
+value() {
+    sed -n "s/^$1=//p" "$2"
+}
+start=$(value TimeoutStartSec packaging/iio-focus.service)
+stop=$(value TimeoutStopSec packaging/iio-focus.service)
+if [ "$start" -le 50 ] || [ $((start + stop)) -gt 60 ]; then
+    fail "TimeoutStartSec=$start, TimeoutStopSec=$stop"
+fi
+delay=$(value RandomizedDelaySec packaging/iio-focus.timer)
+accuracy=$(value AccuracySec packaging/iio-focus.timer)
+[ $((delay + accuracy)) -lt 60 ] || fail "RandomizedDelaySec=$delay, AccuracySec=$accuracy"
+
+# The cron line is one that sh understands, once cron has taken its backslash away.
+line=$(grep '^\*' packaging/iio-focus.cron | sed 's/\\%/%/')
+command=${line#\* \* \* \* \* iio-focus }
+mkdir "$work/bin"
+for command_name in sleep iio-focus; do
+    printf '#!/bin/sh\necho "%s $*"\n' $command_name >"$work/bin/$command_name"
+done
+chmod +x "$work/bin"/*
+PATH=$work/bin:$PATH sh -c "$command" >"$work/cron"
+tr '\n' ' ' <"$work/cron" | grep -qx 'sleep [1-4]\?[0-9] iio-focus .*' || fail "cron: $command: $(cat "$work/cron")"
+
+# Every system call of runs that are not root's: a sensor that fails, a delivery, a focus that has to be killed.
+expand() { # groups and calls, a line or a word each
+    tr ' ' '\n' | while read -r word; do
+        case $word in
+        @*) systemd-analyze syscall-filter "$word" | sed -e 1d -e 's/#.*//' | expand ;;
+        ?*) echo "$word" ;;
+        esac
+    done
+}
+allowed=$work/allowed denied=$work/denied
+sed -n 's/^SystemCallFilter=@/@/p' packaging/iio-focus.service | expand | sort -u >"$allowed"
+sed -n 's/^SystemCallFilter=~//p' packaging/iio-focus.service | expand | sort -u >"$denied"
+if [ ! -s "$allowed" ] || [ ! -s "$denied" ]; then
+    fail 'no SystemCallFilter'
+fi
+
+fake_sensor "$work/sys" htu21
+umask 077
+run() { # STATUS FAULT
+    cat >"$work/iio-focus.toml" <<END
+[sensor]
+retry-delay = "10ms"
+attempts = 2
+[focus]
+program = "$stand_ins/focus-stand-in"
+license = "x0000-test-0000"
+pcode = 7000
+server-host = "127.0.0.1"
+server-port = $port
+timeout = "100ms"
+[store]
+path = "$work/readings.db"
+END
+    status=0
+    FOCUS_FAULT=$2 FOCUS_RECORD=$work/record \
+        unshare --map-user=1000 --map-group=1000 strace -f -qq -o "$work/trace" "$program" \
+        --config "$work/iio-focus.toml" --sysfs "$work/sys" 2>"$work/said" || status=$?
+    [ $status = "$1" ] || fail "a run with FOCUS_FAULT=$2 ended with $status: $(cat "$work/said")"
+    sed -n 's/^[0-9]* *\([a-z_0-9]*\)(.*/\1/p' "$work/trace" >>"$work/calls"
+}
+start_listener
+ln -sf /proc/self/mem "$device/in_temp_input"
+run 74 good
+rm "$device/in_temp_input"
+echo 20600 >"$device/in_temp_input"
+run 0 good
+run 69 hang
+sort -u "$work/calls" >"$work/used"
+for call in execve prctl flock connect signalfd4 kill fsync; do
+    grep -qx $call "$work/used" || fail "the trace has no $call: it is not of a whole run"
+done
+refused=$(comm -23 "$work/used" "$allowed"; comm -12 "$work/used" "$denied")
+[ -z "$refused" ] || fail "the filter refuses $refused"
+echo "units: all $(wc -l <"$work/used") system calls of a run pass the filter"

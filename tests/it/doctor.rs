@@ -1,0 +1,1014 @@
+//! `iio-focus doctor`: a machine on which all is well, and every way in which it is not.
+
+use std::collections::BTreeMap;
+use std::env::consts::ARCH;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use crate::machine::{HTU21, LICENSE, Machine, Outcome, PATH, PROGRAM, fifo, pid_of, replace_by_link};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::utsname::uname;
+use rusqlite::Connection;
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Finding {
+    check: String,
+    state: String,
+    found: String,
+    advice: Option<String>,
+}
+
+/// A whole Pi: a root folder beside the fake sysfs.
+struct Pi {
+    bench: Machine,
+}
+
+const GPIO_4: [u8; 12] = [0, 0, 0, 9, 0, 0, 0, 4, 0, 0, 0, 0];
+
+impl Pi {
+    /// All is well, and a reading was taken and delivered.
+    fn new() -> Pi {
+        let mut pi = Pi { bench: Machine::new() };
+        pi.bench.device(
+            0,
+            &[
+                ("name", "dht11@4\n"),
+                ("label", "kitchen\n"),
+                ("in_temp_input", "20600\n"),
+                ("in_humidityrelative_input", "24400\n"),
+                // Without `compatible`, it is not held to the dht11 driver's times.
+                ("of_node/phandle", "\0\0\0\x2a"),
+                ("of_node/#io-channel-cells", "\0\0\0\x01"),
+            ],
+        );
+        pi.dht11("dht11@4", &GPIO_4);
+        pi.sysfs("firmware/devicetree/base/model", "Raspberry Pi Zero 2 W Rev 1.0\0");
+        pi.config_txt("[pi4]\narm_boost=1\n[all]\ndtoverlay=iio-focus-dht22,label=kitchen\n");
+        pi.file("boot/firmware/overlays/iio-focus-dht22.dtbo", b"\xd0\x0d\xfe\xed and so on");
+        pi.file("dev/kmsg", "6,1,1,-;dht11 dht11@4: Only 0 signal edges detected\n");
+        pi.link(
+            "etc/systemd/system/timers.target.wants/iio-focus.timer",
+            "/lib/systemd/system/iio-focus.timer",
+        );
+        fs::create_dir_all(pi.root("usr/local/bin")).unwrap();
+        symlink(&pi.bench.focus, pi.root("usr/local/bin/focus")).unwrap();
+        pi.reads(0);
+        pi.bench.set("focus.program", "\"focus\"");
+        pi.bench.env("PATH", &format!("/usr/local/bin:{}", PATH));
+        pi
+    }
+
+    fn root(&self, name: &str) -> PathBuf {
+        self.bench.path("root").join(name)
+    }
+
+    fn store(&self) -> PathBuf {
+        self.root("var/lib/iio-focus/readings.db")
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::create_dir_all(self.root(name).parent().unwrap()).unwrap();
+        fs::write(self.root(name), content).unwrap();
+    }
+
+    fn link(&self, name: &str, target: &str) {
+        fs::create_dir_all(self.root(name).parent().unwrap()).unwrap();
+        symlink(target, self.root(name)).unwrap();
+    }
+
+    fn remove(&self, name: &str) {
+        fs::remove_file(self.root(name)).unwrap();
+    }
+
+    fn sysfs(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.bench.path("sys").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    fn config_txt(&self, text: &str) {
+        self.file("boot/firmware/config.txt", text);
+    }
+
+    /// A platform device that the driver has.
+    fn dht11(&self, name: &str, gpios: &[u8]) {
+        let devices = "bus/platform/devices";
+        self.sysfs(&format!("{devices}/{name}/of_node/compatible"), "dht11\0");
+        self.sysfs(&format!("{devices}/{name}/of_node/gpios"), gpios);
+        fs::create_dir_all(self.bench.path("sys/bus/platform/drivers/dht11")).unwrap();
+        symlink("../../drivers/dht11", self.bench.path("sys").join(devices).join(name).join("driver"))
+            .unwrap();
+    }
+
+    /// A device that reads these channels.
+    fn hwmon(&self, io_channels: &[u8]) {
+        self.sysfs("bus/platform/drivers/iio_hwmon/iio-hwmon@4/of_node/io-channels", io_channels);
+    }
+
+    fn no_sensor(&self) {
+        fs::remove_file(self.bench.path("sys/bus/iio/devices/iio:device0")).unwrap();
+        fs::remove_dir_all(self.bench.path("sys/bus/platform")).unwrap();
+    }
+
+    /// A run that ends so, with the store where the doctor looks for it.
+    fn reads(&mut self, status: i32) {
+        let store = format!("{:?}", self.store().display().to_string());
+        self.bench.set("store.path", &store);
+        let program = format!("{:?}", self.bench.focus.display().to_string());
+        self.bench.set("focus.program", &program);
+        let outcome = self.bench.run(&[]);
+        assert_eq!(outcome.status, status, "{outcome:#?}");
+        self.bench.set("focus.program", "\"focus\"");
+        self.bench.unset("store.path");
+    }
+
+    /// Takes away that the last run was just now.
+    fn age_runs(&self, seconds: i64) {
+        let db = Connection::open(self.store()).unwrap();
+        db.execute_batch(&format!(
+            "UPDATE reading SET boot_id = 'another', taken_ms = taken_ms - {seconds} * 1000,
+                delivered_ms = delivered_ms - {seconds} * 1000"
+        ))
+        .unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let config = self.root("etc/iio-focus.toml");
+        if !config.exists() {
+            self.file("etc/iio-focus.toml", self.bench.config_text());
+            fs::set_permissions(config, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        let (root, sysfs) = (self.root(""), self.bench.path("sys"));
+        let mut words =
+            vec![PROGRAM, "doctor", "--root", root.to_str().unwrap(), "--sysfs", sysfs.to_str().unwrap()];
+        words.extend(arguments);
+        self.bench.bare(&words)
+    }
+
+    fn doctor(&self, arguments: &[&str]) -> Outcome {
+        self.bench.outcome(&mut self.command(arguments))
+    }
+
+    fn findings(&self, arguments: &[&str]) -> Vec<Finding> {
+        let outcome = self.doctor(&[&["--json"], arguments].concat());
+        assert_eq!(outcome.stderr, "", "{outcome:#?}");
+        let findings: Vec<Finding> = serde_json::from_str(&outcome.stdout).unwrap();
+        let wrong = findings.iter().any(|finding| finding.state == "wrong");
+        assert_eq!(outcome.status, i32::from(wrong), "{findings:#?}");
+        for finding in &findings {
+            assert!(["ok", "note", "wrong"].contains(&finding.state.as_str()), "{finding:?}");
+            assert!(finding.state != "wrong" || finding.advice.is_some(), "{finding:?}");
+            assert!(!format!("{finding:?}").contains("\\n"), "{finding:?}");
+        }
+        findings
+    }
+
+    /// Exactly these are wrong, with these words in what was found and in the advice.
+    #[track_caller]
+    fn has(&self, wrong: &[(&str, &str, &str)]) -> Vec<Finding> {
+        let findings = self.findings(&[]);
+        let found: Vec<&Finding> = findings.iter().filter(|finding| finding.state == "wrong").collect();
+        let checks: Vec<&str> = found.iter().map(|finding| finding.check.as_str()).collect();
+        assert_eq!(checks, wrong.iter().map(|(check, ..)| *check).collect::<Vec<_>>(), "{findings:#?}");
+        for (finding, (_, words, advice)) in found.iter().zip(wrong) {
+            assert!(finding.found.contains(words), "{words:?} is not in {finding:#?}");
+            assert!(finding.advice.as_ref().unwrap().contains(advice), "{advice:?} is not in {finding:#?}");
+        }
+        findings
+    }
+
+    /// Nothing is wrong, and this check says so.
+    #[track_caller]
+    fn says(&self, check: &str, state: &str, words: &str) {
+        let findings = self.has(&[]);
+        expect(&findings, check, state, words);
+    }
+}
+
+#[track_caller]
+fn expect(findings: &[Finding], check: &str, state: &str, words: &str) {
+    assert!(
+        findings.iter().any(|f| f.check == check && f.state == state && f.found.contains(words)),
+        "no {check} is {state} with {words:?}: {findings:#?}"
+    );
+}
+
+/// The first 20 bytes of a program for this processor, and no more.
+fn elf(machine: u8) -> Vec<u8> {
+    [&b"\x7fELF\x02\x01\x01"[..], &[0; 9], &[2, 0, machine, 0]].concat()
+}
+
+// ---- all is well
+
+#[test]
+fn on_a_healthy_machine_nothing_is_wrong() {
+    let pi = Pi::new();
+    let findings = pi.has(&[]);
+    let checks: Vec<&str> = findings.iter().map(|finding| finding.check.as_str()).collect();
+    assert_eq!(
+        checks,
+        [
+            "overlay file",
+            "config.txt",
+            "driver",
+            "device",
+            "sensor",
+            "second reader",
+            "tries",
+            "kernel log",
+            "focus",
+            "configuration",
+            "licence",
+            "server",
+            "store",
+            "backlog",
+            "timer or cron",
+            "last run",
+        ]
+    );
+    for (check, words) in [
+        ("overlay file", "/boot/firmware/overlays/iio-focus-dht22.dtbo"),
+        ("config.txt", "config.txt line 4: iio-focus-dht22 on GPIO 4"),
+        ("driver", "dht11 is loaded"),
+        ("device", "dht11@4 on GPIO 4 is bound to its driver"),
+        ("sensor", "kitchen (dht11@4, iio:device0)"),
+        ("second reader", "none"),
+        ("tries", "kitchen: 5 good of 5 (ok, ok, ok, ok, ok), temperature=20.6 humidity=24.4"),
+        ("kernel log", "nothing about kitchen"),
+        ("focus", "/root/usr/local/bin/focus, for "),
+        ("configuration", "/root/etc/iio-focus.toml"),
+        ("licence", "only its owner"),
+        ("server", &format!("127.0.0.1:{} answers", pi.bench.port())),
+        ("store", "/readings.db is whole"),
+        ("backlog", "empty"),
+        ("timer or cron", "iio-focus.timer enabled"),
+        ("last run", "s ago: a reading was delivered"),
+    ] {
+        expect(&findings, check, "ok", words);
+    }
+}
+
+#[test]
+fn each_line_has_a_mark_what_was_found_and_what_to_do_if_it_is_wrong() {
+    let pi = Pi::new();
+    let outcome = pi.doctor(&[]);
+    assert_eq!(outcome.status, 0, "{outcome:#?}");
+    let (lines, end) = outcome.stdout.split_once("\n\n").unwrap();
+    assert_eq!(end, "nothing is wrong\n");
+    assert_eq!(lines.lines().filter(|line| line.starts_with("ok     ")).count(), 16, "{lines}");
+    assert!(lines.contains("\nok     sensor         kitchen (dht11@4, iio:device0)\n"), "{lines}");
+
+    pi.remove("usr/local/bin/focus");
+    pi.bench.device(1, &[]);
+    let outcome = pi.doctor(&[]);
+    assert_eq!(outcome.status, 1, "{outcome:#?}");
+    assert!(outcome.stdout.ends_with("\n\n1 thing is wrong; begin with the first\n"), "{outcome:#?}");
+    let mut lines = outcome.stdout.lines().skip_while(|line| !line.starts_with("WRONG  focus          "));
+    assert!(lines.next().unwrap().contains("there is no program focus in PATH"), "{outcome:#?}");
+    assert_eq!(
+        lines.next(),
+        Some("                      -> set program in [focus] to its full path"),
+        "{outcome:#?}"
+    );
+}
+
+#[test]
+fn colour_is_for_a_terminal_that_wants_it() {
+    let mut pi = Pi::new();
+    assert!(!pi.doctor(&[]).stdout.contains('\x1b'));
+    let on_a_terminal = |pi: &Pi| {
+        let command = pi.command(&[]);
+        let words: Vec<String> =
+            [command.get_program()].into_iter().chain(command.get_args()).map(|w| format!("{w:?}")).collect();
+        pi.bench.outcome(&mut pi.bench.bare(&["script", "-qec", &words.join(" "), "/dev/null"]))
+    };
+    let outcome = on_a_terminal(&pi);
+    assert!(outcome.stdout.contains("\x1b[32mok   \x1b[0m  sensor"), "{outcome:#?}");
+    pi.bench.env("NO_COLOR", "");
+    assert!(on_a_terminal(&pi).stdout.contains('\x1b'));
+    pi.bench.env("NO_COLOR", "1");
+    let outcome = on_a_terminal(&pi);
+    assert!(outcome.stdout.contains("ok     sensor") && !outcome.stdout.contains('\x1b'), "{outcome:#?}");
+}
+
+#[test]
+fn a_wrong_command_line_is_no_finding() {
+    let pi = Pi::new();
+    let mut command =
+        pi.bench.bare(&[PROGRAM, "--attempts", "0", "doctor", "--root", pi.root("").to_str().unwrap()]);
+    pi.bench.outcome(&mut command).fails(64, &["--attempts"]);
+}
+
+// ---- overlay
+
+#[test]
+fn an_overlay_file_that_is_missing_or_broken_is_found() {
+    let pi = Pi::new();
+    pi.file("boot/firmware/overlays/iio-focus-dht22.dtbo", "<html>");
+    pi.has(&[("overlay file", "is not a device tree", "sudo make install")]);
+    pi.remove("boot/firmware/overlays/iio-focus-dht22.dtbo");
+    pi.has(&[("overlay file", "ENOENT", "sudo make install")]);
+}
+
+#[test]
+fn the_older_place_of_the_boot_partition_is_known() {
+    let pi = Pi::new();
+    fs::rename(pi.root("boot/firmware"), pi.root("old")).unwrap();
+    fs::remove_dir(pi.root("boot")).unwrap();
+    fs::rename(pi.root("old"), pi.root("boot")).unwrap();
+    pi.says("config.txt", "ok", "/boot/config.txt line 4");
+}
+
+#[test]
+fn a_pi_without_its_boot_partition_is_wrong_and_another_machine_is_not() {
+    let pi = Pi::new();
+    pi.remove("boot/firmware/config.txt");
+    pi.has(&[("overlay file", "no config.txt in", "mount the Pi's boot partition")]);
+    fs::remove_file(pi.bench.path("sys/firmware/devicetree/base/model")).unwrap();
+    pi.says("overlay file", "note", "no Raspberry Pi");
+}
+
+#[test]
+fn without_its_line_in_config_txt_there_is_no_sensor() {
+    let pi = Pi::new();
+    pi.config_txt("# dtoverlay=iio-focus-dht22\n");
+    pi.says("config.txt", "note", "no dtoverlay=iio-focus-dht22");
+    pi.no_sensor();
+    pi.file(
+        &format!("lib/modules/{}/modules.dep", release()),
+        "kernel/drivers/iio/humidity/dht11.ko.xz: x\n",
+    );
+    pi.has(&[
+        ("config.txt", "no dtoverlay=iio-focus-dht22", "dtoverlay=iio-focus-dht22,gpiopin=4 and restart"),
+        ("sensor", "no temperature and humidity sensor", "wrong above"),
+    ]);
+}
+
+#[test]
+fn the_firmwares_own_overlay_on_the_same_pin_is_a_clash_and_on_another_pin_is_not() {
+    let pi = Pi::new();
+    for text in [
+        "dtoverlay=dht11\ndtoverlay=iio-focus-dht22\n",
+        "dtoverlay=dht11,gpiopin=4\ndtoverlay=iio-focus-dht22",
+    ] {
+        pi.config_txt(text);
+        pi.has(&[(
+            "config.txt",
+            "line 2: iio-focus-dht22 on GPIO 4, which dht11 of line 1 has",
+            "delete line 1",
+        )]);
+    }
+    pi.config_txt("dtoverlay=iio-focus-dht22\ndtoverlay=dht11\ndtparam=gpiopin=4\n");
+    pi.has(&[(
+        "config.txt",
+        "line 2: dht11 on GPIO 4, which iio-focus-dht22 of line 1 has",
+        "delete line 2",
+    )]);
+    pi.config_txt("dtoverlay=iio-focus-dht22\ndtoverlay=iio-focus-dht22,label=again\n");
+    pi.has(&[(
+        "config.txt",
+        "line 2: iio-focus-dht22 on GPIO 4, which iio-focus-dht22 of line 1 has",
+        "delete line 1",
+    )]);
+    pi.config_txt("[pi4]\ndtoverlay=dht11\n[pi3]\ndtoverlay=iio-focus-dht22\n");
+    pi.says("config.txt", "ok", "on GPIO 4, only under [pi3]");
+
+    pi.dht11("dht11@11", &[0, 0, 0, 9, 0, 0, 0, 17, 0, 0, 0, 0]);
+    pi.config_txt("dtoverlay=iio-focus-dht22\ndtoverlay=dht11,gpiopin=17\n");
+    pi.says("config.txt", "note", "line 2: dht11 on GPIO 17: the firmware's own overlay");
+    pi.says("device", "ok", "dht11@11 on GPIO 17");
+}
+
+#[test]
+fn the_firmwares_own_overlay_will_do() {
+    let pi = Pi::new();
+    pi.config_txt("dtoverlay=dht11\n");
+    pi.remove("boot/firmware/overlays/iio-focus-dht22.dtbo");
+    pi.says("config.txt", "note", "line 1: dht11 on GPIO 4: the firmware's own overlay");
+    pi.says("overlay file", "note", "ENOENT");
+}
+
+#[test]
+fn a_pin_that_is_no_number_is_found() {
+    let pi = Pi::new();
+    pi.config_txt("dtoverlay=iio-focus-dht22,gpiopin=D4\n");
+    pi.has(&[("config.txt", "line 1: gpiopin of iio-focus-dht22 is not a number", "gpiopin=4")]);
+}
+
+#[test]
+fn a_config_txt_that_cannot_be_read_is_found() {
+    let pi = Pi::new();
+    pi.remove("boot/firmware/config.txt");
+    fs::create_dir(pi.root("boot/firmware/config.txt")).unwrap();
+    pi.has(&[("config.txt", "EISDIR", "put a file there")]);
+}
+
+// ---- driver
+
+fn release() -> String {
+    uname().unwrap().release().to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_kernel_without_the_driver_or_without_its_modules_is_found() {
+    let pi = Pi::new();
+    pi.no_sensor();
+    fs::remove_dir_all(pi.root("boot")).unwrap();
+    fs::remove_file(pi.bench.path("sys/firmware/devicetree/base/model")).unwrap();
+    let sensor = ("sensor", "no temperature and humidity sensor", "wrong above");
+    pi.has(&[("driver", "has no modules in", "restart: the kernel was updated"), sensor]);
+    let modules = format!("lib/modules/{}", release());
+    pi.file(&format!("{modules}/modules.dep"), "kernel/drivers/iio/humidity/dht11x.ko:\n");
+    pi.has(&[("driver", "has no dht11", "CONFIG_DHT11"), sensor]);
+    pi.file(&format!("{modules}/modules.builtin"), "kernel/drivers/iio/humidity/dht11.ko\n");
+    expect(&pi.has(&[sensor]), "driver", "note", "dht11 is there, but not loaded");
+}
+
+#[test]
+fn another_sensor_needs_no_dht11_driver() {
+    let pi = Pi::new();
+    fs::remove_dir_all(pi.bench.path("sys/bus/platform")).unwrap();
+    pi.config_txt("");
+    pi.says("driver", "note", "has no modules in");
+    pi.says("device", "note", "no device for the dht11 driver");
+}
+
+#[test]
+fn a_device_without_its_driver_is_found() {
+    let pi = Pi::new();
+    fs::remove_file(pi.bench.path("sys/bus/platform/devices/dht11@4/driver")).unwrap();
+    pi.has(&[("device", "dht11@4 on GPIO 4 has no driver", "echo dht11@4 | sudo tee ")]);
+    fs::remove_dir(pi.bench.path("sys/bus/platform/drivers/dht11")).unwrap();
+    pi.has(&[("device", "dht11@4 on GPIO 4 has no driver", "sudo modprobe dht11")]);
+}
+
+#[test]
+fn what_config_txt_has_for_another_model_is_not_missed() {
+    let pi = Pi::new();
+    pi.config_txt("dtoverlay=iio-focus-dht22\n[pi5]\ndtoverlay=iio-focus-dht22,gpiopin=17\n");
+    pi.says("config.txt", "ok", "on GPIO 17, only under [pi5]");
+}
+
+#[test]
+fn a_pin_that_config_txt_has_and_the_kernel_has_not_wants_a_restart() {
+    let pi = Pi::new();
+    pi.config_txt("dtoverlay=iio-focus-dht22,gpiopin=17\n");
+    pi.has(&[("device", "asks for a sensor on GPIO 17", "restart")]);
+}
+
+// ---- sensor
+
+#[test]
+fn a_sensor_that_is_not_there_is_found_and_nothing_is_tried() {
+    let pi = Pi::new();
+    let findings = pi.findings(&["--device", "cellar"]);
+    expect(
+        &findings,
+        "sensor",
+        "wrong",
+        "no sensor is called \"cellar\"; there is kitchen (dht11@4, iio:device0)",
+    );
+    pi.bench.device(1, &[("name", "bmp280\n"), ("in_temp_input", "1\n")]);
+    fs::remove_file(pi.bench.path("sys/bus/iio/devices/iio:device0")).unwrap();
+    let findings = pi.has(&[("sensor", "bmp280 (iio:device1) has no relative-humidity channel", "dmesg")]);
+    assert!(findings.iter().all(|finding| finding.check != "tries"), "{findings:#?}");
+    assert!(findings.iter().all(|finding| !finding.found.contains("lsmod")), "{findings:#?}");
+}
+
+#[test]
+fn several_sensors_are_all_shown_and_all_tried_until_one_is_chosen() {
+    let pi = Pi::new();
+    pi.bench.device(3, &HTU21);
+    let findings =
+        pi.has(&[("sensor", "kitchen (dht11@4, iio:device0); htu21 (iio:device3)", "device in [sensor]")]);
+    expect(&findings, "tries", "ok", "kitchen: 5 good of 5");
+    expect(&findings, "tries", "ok", "htu21: 5 good of 5");
+    let findings = pi.findings(&["--device", "htu21"]);
+    expect(&findings, "sensor", "ok", "kitchen (dht11@4, iio:device0), not the one that is read");
+    expect(&findings, "sensor", "ok", "htu21 (iio:device3), without a label");
+    assert_eq!(findings.iter().filter(|finding| finding.check == "tries").count(), 1, "{findings:#?}");
+}
+
+#[test]
+fn a_second_reader_is_found_when_it_reads_this_sensor() {
+    let pi = Pi::new();
+    // Another's first channel, and its channel number 42.
+    pi.hwmon(&[0, 0, 0, 7, 0, 0, 0, 42]);
+    pi.says("second reader", "ok", "none");
+    pi.hwmon(&[0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 42, 0, 0, 0, 1]);
+    pi.says("second reader", "note", "iio-hwmon@4 (iio-hwmon) reads kitchen too");
+}
+
+// ---- tries
+
+fn temperature(pi: &Pi) -> PathBuf {
+    pi.bench.path("sys/bus/iio/devices/iio:device0/in_temp_input")
+}
+
+/// Answers the tries in turn; before each answer the kernel logs this.
+fn answer(pi: &Pi, answers: &'static [&str], log: &'static str) -> thread::JoinHandle<()> {
+    let (path, kmsg) = (temperature(pi), pi.root("dev/kmsg"));
+    let next = path.with_extension("next");
+    fifo(&path);
+    thread::spawn(move || {
+        for answer in answers {
+            // Opens when the program does; whose next try finds another pipe.
+            let mut attribute = File::options().write(true).open(&path).unwrap();
+            fifo(&next);
+            fs::rename(&next, &path).unwrap();
+            OpenOptions::new().append(true).open(&kmsg).unwrap().write_all(log.as_bytes()).unwrap();
+            attribute.write_all(answer.as_bytes()).unwrap();
+        }
+    })
+}
+
+#[test]
+fn five_tries_are_made_and_each_is_named() {
+    let pi = Pi::new();
+    replace_by_link(&temperature(&pi), "/proc/self/mem");
+    pi.has(&[("tries", "kitchen: 0 good of 5 (EIO, EIO, EIO, EIO, EIO)", "pull-up")]);
+}
+
+#[test]
+fn a_futile_try_is_the_last() {
+    let pi = Pi::new();
+    replace_by_link(&temperature(&pi), "/dev/null/x");
+    fs::write(pi.bench.path("sys/bus/iio/devices/iio:device0/in_temp_raw"), "1\n").unwrap();
+    fs::remove_file(temperature(&pi)).unwrap();
+    replace_by_link(&pi.bench.path("sys/bus/iio/devices/iio:device0/in_temp_raw"), "/proc");
+    pi.has(&[("tries", "0 good of 1 (EISDIR)", "")]);
+}
+
+#[test]
+fn what_is_out_of_range_is_no_good_try() {
+    let pi = Pi::new();
+    fs::write(temperature(&pi), "99000\n").unwrap();
+    let findings = pi.has(&[("tries", "0 good of 5 (out of range, ", "temperature-range")]);
+    expect(&findings, "tries", "wrong", "; last: temperature 99 ");
+}
+
+#[test]
+fn a_few_good_tries_are_enough_to_go_on_and_worth_a_word() {
+    let pi = Pi::new();
+    let player = answer(&pi, &["x", "20600\n", "x", "21000\n", ""], "");
+    let findings = pi.has(&[]);
+    player.join().unwrap();
+    expect(
+        &findings,
+        "tries",
+        "note",
+        "2 good of 5 (bad value, ok, bad value, ok, bad value), temperature=21.0",
+    );
+    let player = answer(&pi, &["x", "1\n", "2\n", "3\n", "y"], "");
+    let findings = pi.has(&[]);
+    player.join().unwrap();
+    expect(&findings, "tries", "ok", "3 good of 5");
+}
+
+#[test]
+fn the_kernels_own_words_are_added_to_the_tries() {
+    for (log, said) in [
+        ("3,9,9,-;dht11 dht11@4: Only 0 signal edges detected\n", "Only 0 signal edges detected 5 times"),
+        (
+            "3,9,9,-;dht11 dht11@4: Don't know how to decode data: 7 1 2 3\n",
+            "Don't know how to decode data: 7 1 2 3 5 times",
+        ),
+    ] {
+        let pi = Pi::new();
+        let player = answer(&pi, &["x"; 5], log);
+        let findings = pi.has(&[("tries", "0 good of 5", "the driver gave no usable number")]);
+        player.join().unwrap();
+        expect(&findings, "kernel log", "note", said);
+    }
+}
+
+#[test]
+fn what_the_kernel_says_of_others_and_said_before_is_not_quoted() {
+    let pi = Pi::new();
+    let player = answer(
+        &pi,
+        &["1\n"; 5],
+        "3,9,9,-;dht11 dht11@41: Only 0 signal edges detected\n3,9,9,-;usb 1-1: dht11 dht11@4: fake\n",
+    );
+    pi.says("kernel log", "ok", "nothing about kitchen meanwhile");
+    player.join().unwrap();
+}
+
+#[test]
+fn a_kernel_log_that_cannot_be_read_is_said() {
+    let pi = Pi::new();
+    pi.remove("dev/kmsg");
+    let findings = pi.has(&[]);
+    expect(&findings, "kernel log", "note", "cannot read ");
+    expect(&findings, "kernel log", "note", "/dev/kmsg: ENOENT");
+}
+
+#[test]
+fn a_pause_that_is_too_short_for_the_driver_is_found() {
+    let pi = Pi::new();
+    fs::write(pi.bench.path("sys/bus/iio/devices/iio:device0/of_node/compatible"), "dht11\0").unwrap();
+    // A try that ends it all (EISDIR), so that nothing is waited for: what the pause does is for the rig to show, where it takes no time.
+    replace_by_link(&pi.bench.path("sys/bus/iio/devices/iio:device0/in_temp_input"), "/");
+    let outcome = pi.doctor(&["--json"]);
+    let findings: Vec<Finding> = serde_json::from_str(&outcome.stdout).unwrap();
+    expect(&findings, "configuration", "wrong", "sensor.retry-delay");
+}
+
+#[test]
+fn a_signal_ends_it_at_once() {
+    let pi = Pi::new();
+    fs::write(pi.bench.path("sys/bus/iio/devices/iio:device0/of_node/compatible"), "dht11\0").unwrap();
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        fifo(&temperature(&pi));
+        let child = pi.command(&[]).spawn().unwrap();
+        // It has the attribute open: the first try is under way.
+        let held = File::options().write(true).open(temperature(&pi)).unwrap();
+        kill(pid_of(&child), signal).unwrap();
+        let outcome = pi.bench.finish(child);
+        drop(held);
+        assert_eq!(outcome.status, 1000 + signal as i32, "{outcome:#?}");
+        assert!(outcome.stdout.contains("sensor"), "what was found before is there: {outcome:#?}");
+    }
+}
+
+// ---- focus
+
+#[test]
+fn a_focus_that_cannot_run_here_is_found() {
+    let mut pi = Pi::new();
+    pi.bench.set("focus.program", "\"/opt/focus\"");
+    pi.has(&[("focus", "/root/opt/focus is not there", "set program in [focus]")]);
+    fs::create_dir_all(pi.root("opt/focus")).unwrap();
+    pi.has(&[("focus", "/root/opt/focus is no file", "set program in [focus]")]);
+    fs::remove_dir(pi.root("opt/focus")).unwrap();
+    pi.link("opt/focus", "focus");
+    pi.has(&[("focus", "/root/opt/focus: ELOOP", "put a file there")]);
+    pi.remove("opt/focus");
+    let (other, name) = if ARCH == "aarch64" { (62, "amd64 (x86_64)") } else { (183, "arm64 (aarch64)") };
+    pi.file("opt/focus", elf(other));
+    pi.has(&[("focus", "/root/opt/focus is not executable", "chmod 755")]);
+    let executable = || fs::set_permissions(pi.root("opt/focus"), fs::Permissions::from_mode(0o755)).unwrap();
+    executable();
+    pi.has(&[(
+        "focus",
+        &format!("is for {name}, and this machine is {ARCH}"),
+        &format!("install the focus for {ARCH}"),
+    )]);
+    pi.file("opt/focus", "<html>");
+    pi.has(&[("focus", "neither a program nor a script", "install focus anew")]);
+    pi.file("opt/focus", "#!/bin/sh\n");
+    pi.says("focus", "ok", "a script");
+}
+
+#[test]
+fn a_focus_that_is_not_in_path_is_found() {
+    let pi = Pi::new();
+    pi.remove("usr/local/bin/focus");
+    pi.has(&[("focus", "there is no program focus in PATH=", "full path")]);
+}
+
+// ---- configuration
+
+#[test]
+fn a_wrong_configuration_is_found_and_what_does_not_need_it_is_looked_at() {
+    let mut pi = Pi::new();
+    pi.bench.set("focus.pcode", "\"x\"");
+    let findings = pi.has(&[("configuration", "iio-focus.toml:", "correct that")]);
+    expect(&findings, "configuration", "wrong", "pcode: must be");
+    expect(&findings, "tries", "ok", "5 good of 5");
+    for check in ["focus", "server", "store", "licence"] {
+        expect(&findings, check, "note", "the configuration comes first");
+    }
+    expect(&findings, "timer or cron", "ok", "iio-focus.timer enabled");
+}
+
+#[test]
+fn a_configuration_that_lacks_something_is_found() {
+    let mut pi = Pi::new();
+    pi.bench.unset("focus.license");
+    let findings = pi.has(&[("configuration", "[focus] lacks license", "correct that")]);
+    expect(&findings, "store", "ok", "is whole");
+}
+
+#[test]
+fn without_a_configuration_the_files_for_several_sensors_are_pointed_to() {
+    let pi = Pi::new();
+    let command = pi.command(&["--json"]);
+    pi.remove("etc/iio-focus.toml");
+    let advice = |mut command: Command| {
+        let outcome = pi.bench.outcome(&mut command);
+        let findings: Vec<Finding> = serde_json::from_str(&outcome.stdout).unwrap();
+        findings.into_iter().find(|f| f.check == "configuration").unwrap().advice.unwrap()
+    };
+    let advised = advice(command);
+    assert!(advised.contains("write ") && advised.contains("/etc/iio-focus.toml"), "{advised}");
+    let command = pi.command(&["--json"]);
+    pi.remove("etc/iio-focus.toml");
+    pi.file("etc/iio-focus/kitchen.toml", "");
+    let advised = advice(command);
+    assert!(
+        advised.contains("doctor --config ") && advised.ends_with("/etc/iio-focus/kitchen.toml"),
+        "{advised}"
+    );
+}
+
+#[test]
+fn a_licence_that_everybody_can_read_is_found_wherever_it_is() {
+    let mut pi = Pi::new();
+    let _ = pi.command(&[]);
+    let open_to_all =
+        |name: &str| fs::set_permissions(pi.root(name), fs::Permissions::from_mode(0o644)).unwrap();
+    open_to_all("etc/iio-focus.toml");
+    pi.has(&[("licence", "iio-focus.toml holds the licence and everybody can read it", "sudo chmod o= /")]);
+    pi.remove("etc/iio-focus.toml");
+    pi.file("etc/license", LICENSE);
+    open_to_all("etc/license");
+    pi.bench.unset("focus.license");
+    pi.bench.set("focus.license-file", "\"/etc/license\"");
+    pi.has(&[("licence", "/root/etc/license holds the licence", "sudo chmod o= /")]);
+    pi.remove("etc/iio-focus.toml");
+    pi.bench.unset("focus.license-file");
+    pi.file("etc/credstore/iio-focus.license", format!("{}\n", LICENSE));
+    let file = pi.root("etc/credstore/iio-focus.license");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    pi.has(&[("licence", "credstore/iio-focus.license holds the licence", "sudo chmod o= /")]);
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+    pi.says("licence", "ok", "");
+}
+
+// ---- server
+
+#[test]
+fn a_server_that_does_not_answer_is_found() {
+    let mut pi = Pi::new();
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    pi.bench.set("focus.server-port", &closed.to_string());
+    pi.has(&[("server", &format!("127.0.0.1:{closed}: ECONNREFUSED"), "server-port")]);
+    pi.remove("etc/iio-focus.toml");
+    pi.bench.set("focus.server-host", "\"no.such.name.invalid\"");
+    pi.has(&[("server", "no.such.name.invalid:", "server-host in [focus], and the network")]);
+}
+
+#[test]
+fn a_server_that_says_nothing_is_given_up_in_time() {
+    let mut pi = Pi::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // Nobody accepts them: when the kernel's queue is full, the next one waits for ever.
+    let mut queue = Vec::new();
+    while let Ok(connection) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+        queue.push(connection);
+    }
+    pi.bench.set("focus.server-port", &address.port().to_string());
+    pi.has(&[("server", "did not answer within 5s", "firewall")]);
+}
+
+#[test]
+fn a_name_that_is_never_found_is_given_up_in_time() {
+    let mut pi = Pi::new();
+    pi.bench.set("focus.server-host", "\"no.such.name.invalid\"");
+    let command = pi.command(&["--json"]);
+    // Nobody ever writes into it: who looks a name up there waits for ever.
+    let hosts = pi.bench.path("hosts");
+    fifo(&hosts);
+    let mut words: Vec<OsString> =
+        Machine::namespace(&[(&hosts, "/etc/hosts")]).into_iter().map(OsString::from).collect();
+    words.push(command.get_program().to_owned());
+    words.extend(command.get_args().map(OsString::from));
+    let outcome = pi.bench.outcome(&mut pi.bench.bare(&words));
+    let findings: Vec<Finding> = serde_json::from_str(&outcome.stdout).unwrap();
+    expect(&findings, "server", "wrong", "no.such.name.invalid:");
+    expect(&findings, "server", "wrong", "did not answer within 5s");
+}
+
+// ---- without the rights
+
+#[test]
+fn who_may_not_look_is_told_to_use_sudo() {
+    let mut pi = Pi::new();
+    pi.bench.set("focus.program", "\"/opt/focus\"");
+    pi.file("opt/focus", elf(62));
+    pi.file("etc/crontab", "");
+    fs::create_dir_all(pi.root("var/spool/cron/crontabs")).unwrap();
+    pi.remove("etc/systemd/system/timers.target.wants/iio-focus.timer");
+    let _ = pi.command(&[]);
+    // Readable as far as the doctor needs to come, but for these.
+    let mode = |path: PathBuf, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let program = pi.bench.path("iio-focus");
+    assert!(Command::new("install").args(["-m", "755", PROGRAM]).arg(&program).status().unwrap().success());
+    mode(pi.bench.path(""), 0o755);
+    mode(pi.root("opt/focus"), 0o711);
+    for closed in ["boot/firmware/config.txt", "dev/kmsg", "var/lib/iio-focus/readings.db", "etc/crontab"] {
+        mode(pi.root(closed), 0);
+    }
+    mode(pi.root("var/spool/cron/crontabs"), 0);
+    let look = || {
+        let (root, sysfs) = (pi.root(""), pi.bench.path("sys"));
+        let mut words = vec![program.to_str().unwrap(), "doctor", "--json", "--root", root.to_str().unwrap()];
+        words.extend(["--sysfs", sysfs.to_str().unwrap()]);
+        if fs::metadata("/proc/self").unwrap().uid() == 0 {
+            words.splice(..0, ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+        }
+        let outcome = pi.bench.outcome(&mut pi.bench.bare(&words));
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (1, ""), "{outcome:#?}");
+        serde_json::from_str::<Vec<Finding>>(&outcome.stdout).unwrap()
+    };
+    let advised = |findings: &[Finding], check: &str| {
+        let finding =
+            findings.iter().find(|finding| finding.check == check && finding.found.contains("EACCES"));
+        let advice = finding.and_then(|finding| finding.advice.as_ref());
+        assert!(
+            advice.is_some_and(|advice| advice.starts_with("run this with sudo")),
+            "{check}: {findings:#?}"
+        );
+    };
+    let findings = look();
+    advised(&findings, "configuration");
+    mode(pi.root("etc/iio-focus.toml"), 0o644);
+    let findings = look();
+    for check in ["config.txt", "kernel log", "focus", "store", "timer or cron"] {
+        advised(&findings, check);
+    }
+    // So that it can be taken away.
+    mode(pi.root("var/spool/cron/crontabs"), 0o700);
+}
+
+// ---- store
+
+#[test]
+fn a_damaged_store_is_found() {
+    let pi = Pi::new();
+    fs::write(pi.store(), [b'x'; 8192]).unwrap();
+    pi.has(&[("store", "file is not a database", "let a run look at it")]);
+}
+
+#[test]
+fn a_store_that_is_no_file_is_found() {
+    let pi = Pi::new();
+    fs::remove_dir_all(pi.root("var/lib/iio-focus")).unwrap();
+    pi.link("var/lib/iio-focus/readings.db", "readings.db");
+    pi.has(&[("store", "ELOOP", "put a file there"), ("last run", "none yet", "")]);
+}
+
+#[test]
+fn a_store_that_is_damaged_within_is_found() {
+    let pi = Pi::new();
+    {
+        let db = Connection::open(pi.store()).unwrap();
+        db.execute_batch(
+            "PRAGMA journal_mode = delete;
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+             INSERT INTO reading SELECT NULL, taken_ms, boot_ms, boot_id, sensor, temperature_mdegc,
+                humidity_mpercent, attempts, delivered_ms, reason, failures, status FROM reading, n;",
+        )
+        .unwrap();
+    }
+    let mut bytes = fs::read(pi.store()).unwrap();
+    assert!(bytes.len() > 8 * 4096, "{}", bytes.len());
+    let page = bytes.len() / 4096 - 2;
+    bytes[page * 4096..][..4096].fill(0);
+    fs::write(pi.store(), bytes).unwrap();
+    let findings = pi.findings(&[]);
+    expect(&findings, "store", "wrong", "is damaged");
+}
+
+#[test]
+fn a_backlog_is_told_and_a_full_one_is_wrong() {
+    let mut pi = Pi::new();
+    pi.bench.env("FOCUS_FAULT", "silent");
+    pi.reads(69);
+    let findings =
+        pi.has(&[("last run", "ended with 69: focus exited with 0 but did not say", "mend what it says")]);
+    expect(&findings, "backlog", "note", "1 of at most 10080 wait");
+    pi.remove("etc/iio-focus.toml");
+    pi.bench.set("store.backlog", "1");
+    pi.has(&[
+        ("backlog", "1 of at most 1 wait: the oldest are being lost", "raise backlog"),
+        ("last run", "", ""),
+    ]);
+}
+
+// ---- timer or cron, and the last run
+
+#[test]
+fn nothing_that_starts_it_is_found() {
+    let pi = Pi::new();
+    pi.remove("etc/systemd/system/timers.target.wants/iio-focus.timer");
+    pi.link("etc/systemd/system/timers.target.wants/iio-focus-backup.timer", "/x");
+    pi.file("etc/crontab", "PATH=/opt/iio-focus\n# * * * * * root iio-focus\n");
+    pi.file("etc/cron.d/metrics", "* * * * * root iio-focus status --prometheus >/run/x\n");
+    pi.has(&[("timer or cron", "nothing starts iio-focus", "systemctl enable --now iio-focus.timer")]);
+}
+
+#[test]
+fn every_timer_and_every_cron_line_is_seen() {
+    let pi = Pi::new();
+    let timer = "etc/systemd/system/timers.target.wants/iio-focus.timer";
+    pi.remove(timer);
+    for (file, text, found) in [
+        ("etc/cron.d/iio-focus", "PATH=/bin\n* * * * * root iio-focus\n", "/etc/cron.d/iio-focus line 2"),
+        ("etc/crontab", "*/5 * * * * root /usr/local/bin/iio-focus\n", "/etc/crontab line 1"),
+        ("var/spool/cron/crontabs/pi", "\n@hourly iio-focus --log syslog\n", "/crontabs/pi line 2"),
+    ] {
+        pi.file(file, text);
+        pi.says("timer or cron", "ok", found);
+        pi.remove(file);
+    }
+    pi.link("run/systemd/system/timers.target.wants/iio-focus@kitchen.timer", "/x");
+    pi.link(timer, "/x");
+    pi.says("timer or cron", "ok", "iio-focus.timer, iio-focus@kitchen.timer enabled");
+    pi.file("etc/cron.d/iio-focus", "* * * * * root iio-focus\n");
+    pi.has(&[("timer or cron", "/etc/cron.d/iio-focus line 1", "not both")]);
+}
+
+#[test]
+fn a_cron_file_that_cron_passes_over_is_found() {
+    let pi = Pi::new();
+    pi.remove("etc/systemd/system/timers.target.wants/iio-focus.timer");
+    pi.file("etc/cron.d/iio-focus.cron", "* * * * * root iio-focus\n");
+    pi.file("etc/cron.d/iio-focus.dpkg-old", "* * * * * root iio-focus\n");
+    pi.has(&[("timer or cron", "cron does not read ", "rename it")]);
+}
+
+#[test]
+fn no_run_and_runs_that_stopped_are_found() {
+    let pi = Pi::new();
+    let why = "see journalctl -t iio-focus";
+    pi.age_runs(3600);
+    pi.has(&[("last run", "1h ago: they have stopped", why)]);
+    pi.age_runs(8 * 86_400);
+    pi.has(&[("last run", "none in a week; the last reading is of 20", why)]);
+    fs::remove_dir_all(pi.root("var/lib/iio-focus")).unwrap();
+    let findings = pi.has(&[("last run", "none yet", why)]);
+    expect(&findings, "store", "note", "is not there: no run has kept anything yet");
+}
+
+#[test]
+fn a_run_that_did_not_come_to_its_end_is_told() {
+    let pi = Pi::new();
+    Connection::open(pi.store()).unwrap().execute_batch("UPDATE reading SET status = NULL").unwrap();
+    pi.says("last run", "note", "it was killed, or is under way");
+    Connection::open(pi.store()).unwrap().execute_batch("UPDATE reading SET status = 143").unwrap();
+    pi.says("last run", "note", "ended with 143");
+}
+
+#[test]
+fn who_takes_a_reading_each_hour_is_not_told_that_they_stopped() {
+    let mut pi = Pi::new();
+    pi.age_runs(3600);
+    pi.reads(0);
+    pi.age_runs(3600);
+    pi.says("last run", "ok", "1h ago: a reading was delivered");
+}
+
+#[test]
+fn a_run_that_failed_is_told_with_its_reason() {
+    let mut pi = Pi::new();
+    fs::write(temperature(&pi), "x").unwrap();
+    pi.reads(74);
+    fs::write(temperature(&pi), "20600\n").unwrap();
+    pi.has(&[(
+        "last run",
+        "ended with 74: no good reading from kitchen in 10 tries: bad value 10 times",
+        "mend",
+    )]);
+}
+
+#[test]
+fn the_doctor_changes_nothing() {
+    let pi = Pi::new();
+    let _ = pi.command(&[]);
+    let before = tree(&pi.root(""));
+    pi.has(&[]);
+    let after = tree(&pi.root(""));
+    assert!(before.keys().eq(after.keys()), "{:?} {:?}", before.keys(), after.keys());
+    let changed: Vec<_> =
+        before.iter().filter(|(path, bytes)| after[*path] != **bytes).map(|(path, _)| path).collect();
+    assert!(changed.is_empty(), "{changed:?}");
+}
+
+/// Every file with what it holds; but not what those who have the store open hold in common.
+fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.is_symlink() {
+            all.extend(tree(&path));
+        } else if !path.ends_with("readings.db-shm") {
+            all.insert(path.clone(), fs::read(&path).unwrap_or_default());
+        }
+    }
+    all
+}

@@ -1,0 +1,246 @@
+//! A whole delivery, killed at every one of its system calls, and failed by the system at every one of them.
+//!
+//! The run starts from a store with one reading in its backlog, so that it takes, keeps and delivers its own
+//! reading and then the old one. After each interrupted run a clean one follows, and then nothing may be lost.
+
+#![allow(clippy::print_stdout, reason = "the counts are the report")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use rusqlite::Connection;
+
+use crate::machine::{Machine, Server};
+
+/// The readings, in m°C: in the backlog from before, of the run that is interrupted, of the clean one after it.
+const OLD: i32 = 10_000;
+const INTERRUPTED: i32 = 20_600;
+const CLEAN: i32 = 30_000;
+
+/// One system call of a run: its name, and how many of this name there were up to it.
+#[derive(Clone, Debug)]
+struct Call {
+    name: String,
+    ordinal: usize,
+}
+
+/// A machine with a template of the state that every interrupted run starts from.
+struct Site {
+    machine: Machine,
+    server: Server,
+}
+
+impl Site {
+    fn new() -> Site {
+        let mut machine = Machine::with_sensor();
+        machine.set("sensor.temperature-jump", "0");
+        let server = machine.serve();
+        let site = Site { machine, server };
+        site.measure(OLD);
+        let mut first = site.machine.command(&[]);
+        assert_eq!(site.machine.outcome(first.env("FOCUS_FAULT", "exit-1")).status, 69);
+        fs::rename(site.machine.store_dir(), site.machine.path("template")).unwrap();
+        site
+    }
+
+    fn measure(&self, temperature_mdegc: i32) {
+        let attribute = self.machine.path("sys/bus/iio/devices/iio:device0/in_temp_input");
+        fs::write(attribute, format!("{temperature_mdegc}\n")).unwrap();
+    }
+
+    /// A run from the template's state, under strace with these options. Returns its exit status.
+    fn interrupted(&self, options: &[&str]) -> i32 {
+        let state = self.machine.store_dir();
+        let _ = fs::remove_dir_all(&state);
+        fs::create_dir(&state).unwrap();
+        for file in fs::read_dir(self.machine.path("template")).unwrap().flatten() {
+            fs::copy(file.path(), state.join(file.file_name())).unwrap();
+        }
+        let _ = fs::remove_file(self.machine.path("record"));
+        self.server.forget();
+        self.measure(INTERRUPTED);
+        let outcome = self.machine.run_traced(options, &["--deadline", "20s"]);
+        assert!(!outcome.stderr.contains("a bug in iio-focus"), "{options:?}: {outcome:#?}");
+        outcome.status
+    }
+
+    /// What must hold after any interrupted run: a clean one brings everything that had been committed. Returns
+    /// what that was.
+    fn nothing_is_lost(&self, what: &str) -> BTreeSet<i32> {
+        self.measure(CLEAN);
+        let outcome = self.machine.run(&[]);
+        assert_eq!(outcome.status, 0, "{what}: {outcome:#?}");
+        assert!(outcome.stderr.trim_end().ends_with(" backlog=0"), "{what}: {outcome:#?}");
+
+        let db = Connection::open(self.machine.store()).unwrap();
+        let check: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(check, "ok", "{what}");
+        let kept = self.kept(&db);
+        assert!(kept.values().all(|delivered| *delivered), "{what}: {kept:?}");
+        for reading in [OLD, CLEAN] {
+            assert!(kept.contains_key(&reading), "{what}: {reading} is not in the store: {kept:?}");
+        }
+        let arrived = self.server.arrived();
+        for reading in kept.keys() {
+            assert!(
+                arrived.contains(reading),
+                "{what}: {reading} was committed but did not arrive: {arrived:?}"
+            );
+        }
+        assert!(
+            arrived.iter().all(|reading| [OLD, INTERRUPTED, CLEAN].contains(reading)),
+            "{what}: {arrived:?}"
+        );
+        let allowed = ["readings.db", "readings.db-shm", "readings.db-wal", "readings.db.lock"];
+        for file in fs::read_dir(self.machine.store_dir()).unwrap().flatten() {
+            let name = file.file_name().into_string().unwrap();
+            assert!(allowed.contains(&name.as_str()), "{what}: {name} was left behind");
+        }
+        kept.into_keys().collect()
+    }
+
+    fn kept(&self, db: &Connection) -> BTreeMap<i32, bool> {
+        db.prepare("SELECT temperature_mdegc, delivered_ms IS NOT NULL FROM reading")
+            .unwrap()
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect()
+    }
+}
+
+/// The system calls of an undisturbed run, in order. How often focus's output is polled and read differs from
+/// run to run: these are the ones that every run has.
+fn calls() -> Vec<Call> {
+    let site = Site::new();
+    let runs: Vec<Vec<Call>> = (0..10).map(|_| traced(&site)).collect();
+    let count = |run: &[Call], name: &str| run.iter().filter(|call| call.name == name).count();
+    let in_all = |call: &&Call| runs.iter().all(|run| count(run, &call.name) >= call.ordinal);
+    // The first is the execve that makes the process this program: strace can do nothing there.
+    runs[0][1..].iter().filter(in_all).cloned().collect()
+}
+
+fn traced(site: &Site) -> Vec<Call> {
+    assert_eq!(site.interrupted(&[]), 0);
+    let trace = fs::read_to_string(site.machine.path("trace")).unwrap();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let calls: Vec<Call> = trace
+        .lines()
+        .filter_map(|line| line.split_once('(').map(|(name, _)| name))
+        .filter(|name| {
+            name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        })
+        .map(|name| {
+            let count = counts.entry(name).or_default();
+            *count += 1;
+            Call { name: name.to_owned(), ordinal: *count }
+        })
+        .collect();
+    assert!(calls.len() > 200, "a whole run has more calls than {}", calls.len());
+    calls
+}
+
+/// Does the job on every item, on as many machines as there are processors.
+fn on_all<T: Sync>(items: &[T], job: impl Fn(&Site, &T) + Sync) {
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().unwrap().get() {
+            scope.spawn(|| {
+                let site = Site::new();
+                while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    job(&site, item);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn killed_at_any_system_call_a_run_loses_nothing() {
+    let calls = calls();
+    let survived = Mutex::new(Vec::new());
+    on_all(&calls, |site, call| {
+        let inject = format!("inject={}:signal=KILL:when={}", call.name, call.ordinal);
+        // The last ones of a kind may be missing in a run all the same.
+        let killed = (0..20).any(|_| match site.interrupted(&["-e", &inject]) {
+            1009 => true,
+            status => {
+                assert_eq!(status, 0, "{inject}");
+                false
+            }
+        });
+        if !killed {
+            survived.lock().unwrap().push(inject.clone());
+        }
+        let committed = site.nothing_is_lost(&inject);
+        let arrived = site.server.arrived();
+        assert!(
+            committed.contains(&INTERRUPTED) || !arrived.contains(&INTERRUPTED),
+            "{inject}: focus had the reading before it was committed"
+        );
+    });
+    let survived = survived.into_inner().unwrap();
+    println!("killed at {} of {} system calls", calls.len() - survived.len(), calls.len());
+    assert_eq!(survived, [] as [String; 0]);
+}
+
+/// What the kernel's manual pages say can go wrong with each call, as far as a run must live with it.
+fn errnos(call: &str) -> &'static [&'static str] {
+    match call {
+        "openat" => &["EACCES", "EINTR", "EIO", "EMFILE", "ENOMEM", "ENOSPC"],
+        "read" | "getdents64" => &["EIO"],
+        "pread64" => &["EIO", "EINTR"],
+        "pwrite64" => &["EIO", "ENOSPC", "EINTR"],
+        "fsync" | "fdatasync" | "ftruncate" | "mkdir" => &["EIO", "ENOSPC"],
+        "write" => &["EIO", "ENOSPC", "EINTR"],
+        // Not brk: the kernel says no with the old end of the heap, and strace can inject only numbers.
+        "mmap" => &["ENOMEM"],
+        "clone" | "clone3" | "vfork" | "fork" => &["EAGAIN", "ENOMEM"],
+        "pipe2" | "socketpair" | "signalfd4" | "socket" => &["EMFILE", "ENOMEM"],
+        "poll" => &["EINTR", "ENOMEM"],
+        "flock" => &["EINTR", "ENOMEM"],
+        "newfstatat" | "statx" | "fstat" => &["EACCES", "EIO", "ENOMEM"],
+        "connect" => &["EACCES"],
+        "wait4" => &["EINTR"],
+        _ => &[],
+    }
+}
+
+#[test]
+fn failing_at_any_system_call_a_run_loses_nothing() {
+    let calls = calls();
+    // What comes before is the dynamic loader's and the standard library's, which end the process their own way.
+    let start = calls.iter().position(|call| call.name == "signalfd4").unwrap();
+    let cases: Vec<(Call, &str)> = calls[start..]
+        .iter()
+        .flat_map(|call| errnos(&call.name).iter().map(|errno| (call.clone(), *errno)))
+        .collect();
+    let outcomes: Vec<AtomicUsize> = (0..=255).map(|_| AtomicUsize::new(0)).collect();
+    on_all(&cases, |site, (call, errno)| {
+        let inject = format!("inject={}:error={errno}:when={}", call.name, call.ordinal);
+        let status = site.interrupted(&["-e", &inject]);
+        assert!([0, 66, 69, 74, 78].contains(&status), "{inject}: exit status {status}");
+        outcomes[usize::try_from(status).unwrap()].fetch_add(1, Ordering::Relaxed);
+        site.nothing_is_lost(&inject);
+    });
+    for (status, count) in outcomes.iter().enumerate() {
+        let count = count.load(Ordering::Relaxed);
+        if count > 0 {
+            println!("{count} of {} injected errors ended with {status}", cases.len());
+        }
+    }
+    assert!(cases.len() > 300, "{}", cases.len());
+}
+
+#[test]
+fn the_template_is_what_a_run_starts_from() {
+    let site = Site::new();
+    assert_eq!(site.interrupted(&[]), 0);
+    assert_eq!(site.server.arrived(), [INTERRUPTED, OLD]);
+    site.nothing_is_lost("undisturbed");
+    assert!(Path::new(&site.machine.store()).exists());
+}
