@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 use common::{Bench, HTU21, PATH, PROGRAM};
 use iio_focus::cli::Args;
 use iio_focus::config::Config;
+use rusqlite::Connection;
+use serde_json::Value;
 
 type Words = BTreeSet<String>;
 
@@ -345,6 +347,62 @@ fn shells_complete_files_and_folders() {
         let folder = shell("iio-focus list --sysfs sy", &bench);
         assert!(folder.contains("sys") || folder.contains("sys/"), "{name}: {folder:?}");
     }
+}
+
+// ---- docs/reference.md: what other programs read
+
+/// The names of all members of a JSON value, but not of the kernel's errors.
+fn members(value: &Value) -> Words {
+    let below = |values: &mut dyn Iterator<Item = &Value>| values.flat_map(members).collect::<Words>();
+    match value {
+        Value::Object(map) => {
+            let names = map.keys().filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase())).cloned();
+            names.chain(below(&mut map.values())).collect()
+        }
+        Value::Array(values) => below(&mut values.iter()),
+        _ => Words::new(),
+    }
+}
+
+#[test]
+fn the_reference_has_the_members_metrics_and_columns_that_other_programs_read() {
+    let bench = Bench::with_sensor();
+    bench.run(&[]).delivered();
+    bench.run(&["--device", "nothing"]).error(66);
+    let db = Connection::open(bench.store()).unwrap();
+    db.execute(r#"UPDATE reading SET attempts = 2, failures = '{"EIO":1}'"#, []).unwrap();
+    let config = bench.private_file("config.toml", bench.config_text()).display().to_string();
+    let said = |words: &[&str]| bench.outcome(&mut bench.bare(&[&[PROGRAM], words].concat())).stdout;
+    let sysfs = bench.path("sys").display().to_string();
+    let reference = file(REFERENCE);
+
+    for (heading, words) in [
+        ("## Status", ["status", "--json", "--config", &config]),
+        ("## Export", ["export", "--json", "--config", &config]),
+        ("## List", ["list", "--json", "--sysfs", &sysfs]),
+    ] {
+        let there = members(&serde_json::from_str(&said(&words)).unwrap());
+        assert!(there.len() > 3, "{there:?}");
+        let missing: Vec<_> = there.difference(&quoted(&section(&reference, heading))).cloned().collect();
+        assert!(missing.is_empty(), "{heading}: {missing:?}");
+    }
+
+    let metrics = said(&["status", "--prometheus", "--config", &config]);
+    let there: Words = metrics
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("# TYPE ")?.split(' ').next()?.into()))
+        .collect();
+    let mut here = quoted(&section(&reference, "## Status"));
+    here.retain(|word| word.starts_with("iio_focus_"));
+    assert_eq!(here, there);
+
+    let select =
+        "SELECT m.name, p.name FROM sqlite_schema m, pragma_table_info(m.name) p WHERE p.name != 'id'";
+    let mut columns = db.prepare(select).unwrap();
+    let columns = columns.query_map([], |row| Ok([row.get(0)?, row.get(1)?])).unwrap();
+    let there: Words = columns.flat_map(|column| column.unwrap()).collect();
+    let missing: Vec<_> = there.difference(&quoted(&section(&reference, "## Store"))).cloned().collect();
+    assert!(there.len() > 15 && missing.is_empty(), "{missing:?}");
 }
 
 // ---- iio-focus.toml(5), docs/reference.md, README, the example: the configuration
