@@ -1,6 +1,7 @@
 //! What is written about the program, and what the shells complete, against the program itself.
 
 mod completion;
+mod pages;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,6 +11,9 @@ use std::process::Command;
 use crate::machine::{Machine, PROGRAM};
 use iio_focus::cli::Args;
 use iio_focus::config::Config;
+use pages::{code, documents, quoted};
+use rusqlite::Connection;
+use serde_json::Value;
 
 type Words = BTreeSet<String>;
 
@@ -215,6 +219,62 @@ fn the_commands_that_are_shown_have_the_options_of_help() {
     assert_eq!(shown, commands.into_iter().collect());
 }
 
+// ---- docs/reference.md: what other programs read
+
+/// The names of all members of a JSON value, but not of the kernel's errors.
+fn members(value: &Value) -> Words {
+    let below = |values: &mut dyn Iterator<Item = &Value>| values.flat_map(members).collect::<Words>();
+    match value {
+        Value::Object(map) => {
+            let names = map.keys().filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase())).cloned();
+            names.chain(below(&mut map.values())).collect()
+        }
+        Value::Array(values) => below(&mut values.iter()),
+        _ => Words::new(),
+    }
+}
+
+#[test]
+fn the_reference_has_the_members_metrics_and_columns_that_other_programs_read() {
+    let machine = Machine::with_sensor();
+    machine.run(&[]).delivered();
+    machine.run(&["--device", "nothing"]).error(66);
+    let db = Connection::open(machine.store()).unwrap();
+    db.execute(r#"UPDATE reading SET attempts = 2, failures = '{"EIO":1}'"#, []).unwrap();
+    let config = machine.private_file("config.toml", machine.config_text()).display().to_string();
+    let said = |words: &[&str]| machine.outcome(&mut machine.bare(&[&[PROGRAM], words].concat())).stdout;
+    let sysfs = machine.path("sys").display().to_string();
+    let reference = file(REFERENCE);
+
+    for (heading, words) in [
+        ("## Status", ["status", "--json", "--config", &config]),
+        ("## Export", ["export", "--json", "--config", &config]),
+        ("## List", ["list", "--json", "--sysfs", &sysfs]),
+    ] {
+        let there = members(&serde_json::from_str(&said(&words)).unwrap());
+        assert!(there.len() > 3, "{there:?}");
+        let missing: Vec<_> = there.difference(&quoted(&section(&reference, heading))).cloned().collect();
+        assert!(missing.is_empty(), "{heading}: {missing:?}");
+    }
+
+    let metrics = said(&["status", "--prometheus", "--config", &config]);
+    let there: Words = metrics
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("# TYPE ")?.split(' ').next()?.into()))
+        .collect();
+    let mut here = quoted(&section(&reference, "## Status"));
+    here.retain(|word| word.starts_with("iio_focus_"));
+    assert_eq!(here, there);
+
+    let select =
+        "SELECT m.name, p.name FROM sqlite_schema m, pragma_table_info(m.name) p WHERE p.name != 'id'";
+    let mut columns = db.prepare(select).unwrap();
+    let columns = columns.query_map([], |row| Ok([row.get(0)?, row.get(1)?])).unwrap();
+    let there: Words = columns.flat_map(|column| column.unwrap()).collect();
+    let missing: Vec<_> = there.difference(&quoted(&section(&reference, "## Store"))).cloned().collect();
+    assert!(there.len() > 15 && missing.is_empty(), "{missing:?}");
+}
+
 // ---- iio-focus.toml(5), docs/reference.md, README, the example: the configuration
 
 /// The settings of a text in TOML, table by table. Comments are cut, values kept as they are written.
@@ -365,128 +425,4 @@ fn the_man_pages_are_without_mistakes() {
         assert!(shown.status.success() && shown.stderr.is_empty(), "{name}: {shown:?}");
         assert!(String::from_utf8(shown.stdout).unwrap().contains("SEE ALSO"), "{name}");
     }
-}
-
-// ---- the documents, and those in Korean
-
-/// The documents that are there in Korean too.
-fn documents() -> Vec<String> {
-    let pages = |folder: &str| -> Words {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-        let entries = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name());
-        entries.filter_map(|name| name.into_string().ok()).filter(|name| name.ends_with(".md")).collect()
-    };
-    let english = pages("docs");
-    assert_eq!(pages("docs/ko"), english);
-    assert!(english.contains("reference.md"), "{english:?}");
-    english.iter().map(|name| format!("docs/{name}")).chain(["README.md".to_owned()]).collect()
-}
-
-/// A document's name in Korean.
-fn in_korean(name: &str) -> String {
-    name.strip_prefix("docs/").map_or("README.ko.md".to_owned(), |page| format!("docs/ko/{page}"))
-}
-
-/// The lines of all code, without the comments and the blanks around them.
-fn code(text: &str) -> Vec<&str> {
-    let mut fenced = false;
-    let mut found = Vec::new();
-    for line in text.lines() {
-        let fence = line.starts_with("```");
-        fenced ^= fence;
-        if fenced && !fence || line.starts_with("    ") {
-            found.push(line.split("  #").next().unwrap().trim());
-        }
-    }
-    found
-}
-
-/// Headings by their level, and tables by their rows.
-fn shape(text: &str) -> Vec<String> {
-    let mut shape = Vec::new();
-    for line in text.lines() {
-        match line.split(' ').next() {
-            Some(level) if level.starts_with('#') => shape.push(level.to_owned()),
-            Some("|") => shape.push("row".to_owned()),
-            _ => (),
-        }
-    }
-    shape
-}
-
-/// The links to other places in the repository: the file from its root, and the heading.
-fn links(name: &str, text: &str) -> Vec<(String, String)> {
-    let folder = Path::new(name).parent().unwrap();
-    let targets = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
-    let mut found = Vec::new();
-    for target in targets.filter(|target| !target.starts_with("http")) {
-        let (page, heading) = target.split_once('#').unwrap_or((target, ""));
-        let mut path = if page.is_empty() { PathBuf::from(name) } else { folder.to_owned() };
-        for part in page.split('/').filter(|part| !part.is_empty()) {
-            if part == ".." {
-                assert!(path.pop(), "{name}: {target}");
-            } else {
-                path.push(part);
-            }
-        }
-        found.push((path.to_str().unwrap().to_owned(), heading.to_owned()));
-    }
-    found
-}
-
-/// A heading as links name it.
-fn anchor(heading: &str) -> String {
-    let words = heading.trim_start_matches('#').trim().to_lowercase();
-    let kept = words.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
-    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
-}
-
-/// What stands in `backquotes`, outside code.
-fn quoted(text: &str) -> Words {
-    let prose: String =
-        text.lines().filter(|line| !line.starts_with("    ")).map(|line| format!("{line} ")).collect();
-    prose.replace("```", "").split('`').skip(1).step_by(2).map(str::to_owned).collect()
-}
-
-/// A document's name in the other language; of one that is in English alone, its own.
-fn in_the_other(name: &str) -> String {
-    let pairs = documents().into_iter().map(|english| (in_korean(&english), english));
-    let mut both = pairs.flat_map(|(korean, english)| [(korean.clone(), english.clone()), (english, korean)]);
-    both.find(|(this, _)| this == name).map_or(name.to_owned(), |(_, other)| other)
-}
-
-#[test]
-fn links_lead_to_files_and_headings_that_are_there() {
-    let alone =
-        ["CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "tests/kernel/README.md"].map(str::to_owned);
-    let pairs = documents().into_iter().flat_map(|name| [in_korean(&name), name]);
-    let mut all = 0;
-    for name in pairs.chain(alone) {
-        for (page, heading) in links(&name, &file(&name)) {
-            let text = file(&page);
-            let there = text.lines().filter(|line| line.starts_with('#')).map(anchor);
-            let found = heading.is_empty() || there.collect::<Vec<_>>().contains(&heading);
-            assert!(found, "{name}: {page} has no heading {heading}");
-            all += 1;
-        }
-    }
-    assert!(all > 50, "{all}");
-}
-
-#[test]
-fn the_korean_documents_have_the_commands_and_the_shape_of_the_english_ones() {
-    let mut all = (0, 0);
-    for name in documents() {
-        let (english, korean) = (file(&name), file(&in_korean(&name)));
-        assert!(!shape(&english).is_empty() && !code(&english).is_empty(), "{name}");
-        assert_eq!(code(&korean), code(&english), "{name}");
-        assert_eq!(shape(&korean), shape(&english), "{name}");
-        assert_eq!(quoted(&korean), quoted(&english), "{name}");
-        let there: Words = links(&name, &english).into_iter().map(|(page, _)| in_the_other(&page)).collect();
-        let here: Words = links(&in_korean(&name), &korean).into_iter().map(|(page, _)| page).collect();
-        assert!(here.contains(&name), "{name}: no link to the English one");
-        assert_eq!(here, there, "{name}: links");
-        all = (all.0 + code(&english).len(), all.1 + quoted(&english).len());
-    }
-    assert!(all.0 > 150 && all.1 > 200, "{all:?}");
 }
