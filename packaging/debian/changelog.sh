@@ -1,5 +1,5 @@
 #!/bin/sh
-# changelog.sh: the one entry that Debian's tools want to see. What changed is told in CHANGELOG.md, which is in the package too.
+# changelog.sh: prints the one entry that Debian's tools need. What changed is in CHANGELOG.md, which is in the package too.
 set -eu
 cd "$(dirname "$0")/../.."
 field() { # NAME

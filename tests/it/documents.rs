@@ -1,6 +1,7 @@
 //! What is written about the program, and what the shells complete, against the program itself.
 
 mod completion;
+mod pages;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,8 +11,14 @@ use std::process::Command;
 use crate::machine::{Machine, PROGRAM};
 use iio_focus::cli::Args;
 use iio_focus::config::Config;
+use pages::{code, documents, quoted};
+use rusqlite::Connection;
+use serde_json::Value;
 
 type Words = BTreeSet<String>;
+
+/// Where options, keys, exit statuses and variables are documented, beside the man pages.
+const REFERENCE: &str = "docs/reference.md";
 
 /// A file of the repository.
 fn file(name: &str) -> String {
@@ -99,7 +106,7 @@ fn keys(table: Option<&str>) -> Words {
     list.split(", ").map(|key| key.trim_matches('`').to_owned()).collect()
 }
 
-// ---- iio-focus(1), README, completion: the options
+// ---- iio-focus(1), docs/reference.md: the options
 
 #[test]
 fn the_man_page_has_the_options_of_help_and_no_others() {
@@ -135,9 +142,9 @@ fn the_man_page_has_the_options_of_help_and_no_others() {
 }
 
 #[test]
-fn the_man_page_and_the_readme_have_the_exit_statuses_and_variables_of_help() {
+fn the_man_page_and_the_reference_have_the_exit_statuses_and_variables_of_help() {
     let page = file("packaging/iio-focus.1.scd");
-    let readme = file("README.md");
+    let reference = file(REFERENCE);
     let commands = commands();
     let helps = commands.iter().map(|command| vec![command, "--help"]).chain([vec!["--help"]]);
     let of_help: Words = helps
@@ -148,13 +155,13 @@ fn the_man_page_and_the_readme_have_the_exit_statuses_and_variables_of_help() {
         .lines()
         .filter_map(|line| line.strip_prefix('*')?.split(['*', ' ']).next().map(str::to_owned))
         .collect();
-    let of_readme: Words = section(&readme, "## Exit status")
+    let of_reference: Words = section(&reference, "## Exit status")
         .lines()
         .filter_map(|line| line.strip_prefix("| ")?.split(' ').next().map(str::to_owned))
         .filter(|word| word.starts_with(|c: char| c.is_ascii_digit()))
         .collect();
     assert_eq!(of_page, of_help);
-    assert_eq!(of_readme, of_help);
+    assert_eq!(of_reference, of_help);
     assert!(of_help.contains("128"), "{of_help:?}");
 
     let variables = |text: &str| -> Words {
@@ -167,28 +174,108 @@ fn the_man_page_and_the_readme_have_the_exit_statuses_and_variables_of_help() {
     let help = machine.outcome(&mut machine.bare(&[PROGRAM, "--help"])).stdout;
     assert!(variables(&help).len() > 4, "{help}");
     assert_eq!(variables(&section(&page, "# ENVIRONMENT")), variables(&help));
-    assert_eq!(variables(&section(&readme, "### Configuration")), variables(&help));
+    assert_eq!(variables(&section(&reference, "## Configuration")), variables(&help));
 }
 
 #[test]
-fn the_readme_has_the_options_of_help_and_no_others() {
-    let readme = file("README.md");
+fn the_reference_has_the_options_of_help_and_no_others() {
+    let reference = file(REFERENCE);
     let table: String =
-        section(&readme, "## Options").lines().filter(|line| line.starts_with("| `--")).collect();
+        section(&reference, "## Options").lines().filter(|line| line.starts_with("| `--")).collect();
     assert_eq!(options(&table), options_of(None));
 
     let mut all = options_of(None);
     for command in commands() {
-        assert!(readme.contains(&format!("iio-focus {command}")), "README.md: iio-focus {command}");
-        let there = options_of(Some(&command));
-        assert!(there.is_subset(&options(&readme)), "README.md: {command}: {there:?}");
-        all.extend(there);
+        let row = format!("| `iio-focus {command} ");
+        let row = reference.lines().find(|line| line.starts_with(&row)).expect(&command);
+        let mut there = options_of(Some(&command));
+        all.extend(there.clone());
+        there.remove("--help");
+        assert_eq!(options(row), there, "{REFERENCE}: {command}");
     }
-    let said = options(&section(&readme, "## Options"));
-    assert!(said.is_subset(&all), "README.md: {:?}", said.difference(&all));
+    let said = options(&section(&reference, "## Options"));
+    assert!(said.is_subset(&all), "{REFERENCE}: {:?}", said.difference(&all));
 }
 
-// ---- iio-focus.toml(5), README, the example: the configuration
+#[test]
+fn the_commands_that_are_shown_have_the_options_of_help() {
+    let commands = commands();
+    let mut shown = Words::new();
+    for name in documents() {
+        let text = file(&name);
+        for (_, line) in code(&text).iter().filter_map(|line| line.split_once("iio-focus ")) {
+            let first = line.split(' ').next().unwrap();
+            let command = commands.iter().find(|command| *command == first);
+            if command.is_none() && !first.starts_with("--") {
+                continue;
+            }
+            // What stands behind a pipe is another program.
+            let used = options(line.split(['|', ';', '>']).next().unwrap());
+            let there = options_of(command.map(String::as_str));
+            assert!(used.is_subset(&there), "{name}: {line}");
+            shown.extend(command.cloned());
+        }
+    }
+    assert_eq!(shown, commands.into_iter().collect());
+}
+
+// ---- docs/reference.md: what other programs read
+
+/// The names of all members of a JSON value, but not of the kernel's errors.
+fn members(value: &Value) -> Words {
+    let below = |values: &mut dyn Iterator<Item = &Value>| values.flat_map(members).collect::<Words>();
+    match value {
+        Value::Object(map) => {
+            let names = map.keys().filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase())).cloned();
+            names.chain(below(&mut map.values())).collect()
+        }
+        Value::Array(values) => below(&mut values.iter()),
+        _ => Words::new(),
+    }
+}
+
+#[test]
+fn the_reference_has_the_members_metrics_and_columns_that_other_programs_read() {
+    let machine = Machine::with_sensor();
+    machine.run(&[]).delivered();
+    machine.run(&["--device", "nothing"]).error(66);
+    let db = Connection::open(machine.store()).unwrap();
+    db.execute(r#"UPDATE reading SET attempts = 2, failures = '{"EIO":1}'"#, []).unwrap();
+    let config = machine.private_file("config.toml", machine.config_text()).display().to_string();
+    let said = |words: &[&str]| machine.outcome(&mut machine.bare(&[&[PROGRAM], words].concat())).stdout;
+    let sysfs = machine.path("sys").display().to_string();
+    let reference = file(REFERENCE);
+
+    for (heading, words) in [
+        ("## Status", ["status", "--json", "--config", &config]),
+        ("## Export", ["export", "--json", "--config", &config]),
+        ("## List", ["list", "--json", "--sysfs", &sysfs]),
+    ] {
+        let there = members(&serde_json::from_str(&said(&words)).unwrap());
+        assert!(there.len() > 3, "{there:?}");
+        let missing: Vec<_> = there.difference(&quoted(&section(&reference, heading))).cloned().collect();
+        assert!(missing.is_empty(), "{heading}: {missing:?}");
+    }
+
+    let metrics = said(&["status", "--prometheus", "--config", &config]);
+    let there: Words = metrics
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("# TYPE ")?.split(' ').next()?.into()))
+        .collect();
+    let mut here = quoted(&section(&reference, "## Status"));
+    here.retain(|word| word.starts_with("iio_focus_"));
+    assert_eq!(here, there);
+
+    let select =
+        "SELECT m.name, p.name FROM sqlite_schema m, pragma_table_info(m.name) p WHERE p.name != 'id'";
+    let mut columns = db.prepare(select).unwrap();
+    let columns = columns.query_map([], |row| Ok([row.get(0)?, row.get(1)?])).unwrap();
+    let there: Words = columns.flat_map(|column| column.unwrap()).collect();
+    let missing: Vec<_> = there.difference(&quoted(&section(&reference, "## Store"))).cloned().collect();
+    assert!(there.len() > 15 && missing.is_empty(), "{missing:?}");
+}
+
+// ---- iio-focus.toml(5), docs/reference.md, README, the example: the configuration
 
 /// The settings of a text in TOML, table by table. Comments are cut, values kept as they are written.
 fn settings(text: &str) -> BTreeMap<(String, String), String> {
@@ -242,17 +329,11 @@ fn the_man_page_of_the_configuration_has_the_keys_of_the_program_and_no_others()
 }
 
 #[test]
-fn the_readme_and_the_example_mention_every_key_and_say_what_the_man_page_says() {
-    let readme = section(&file("README.md"), "### Configuration");
-    let block: String = readme
-        .lines()
-        .skip_while(|line| *line != "```toml")
-        .skip(1)
-        .take_while(|line| *line != "```")
-        .map(|line| format!("{line}\n"))
-        .collect();
+fn the_reference_and_the_example_mention_every_key_and_say_what_the_man_page_says() {
+    let reference = section(&file(REFERENCE), "## Configuration");
     let page = settings(&man_page_as_toml());
-    for (name, text, all) in [("README.md", &block, &readme), ("the example", &example(), &example())] {
+    let block = toml(&reference);
+    for (name, text, all) in [(REFERENCE, &block, &reference), ("the example", &example(), &example())] {
         let said = settings(text);
         assert!(said.len() > 20, "{name}: {said:?}");
         for (setting, value) in &said {
@@ -264,6 +345,22 @@ fn the_readme_and_the_example_mention_every_key_and_say_what_the_man_page_says()
             assert!(words.contains(&key.as_str()), "{name} does not mention {table}.{key}");
         }
     }
+
+    // The README has what must be set, and nothing else.
+    let readme = settings(&toml(&section(&file("README.md"), "## Configuration")));
+    let mut needed = settings(&file("packaging/iio-focus.toml"));
+    needed.retain(|(_, key), _| !key.starts_with('#'));
+    assert!(readme.len() == 3 && readme == needed, "README.md: {readme:?}, {needed:?}");
+}
+
+/// The first block of TOML.
+fn toml(text: &str) -> String {
+    text.lines()
+        .skip_while(|line| *line != "```toml")
+        .skip(1)
+        .take_while(|line| *line != "```")
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 fn load(machine: &Machine, text: &str) -> Config {
@@ -327,53 +424,5 @@ fn the_man_pages_are_without_mistakes() {
             .expect("man");
         assert!(shown.status.success() && shown.stderr.is_empty(), "{name}: {shown:?}");
         assert!(String::from_utf8(shown.stdout).unwrap().contains("SEE ALSO"), "{name}");
-    }
-}
-
-// ---- README.ko.md
-
-/// The lines of all code, without the comments and the blanks around them.
-fn code(text: &str) -> Vec<&str> {
-    let mut fenced = false;
-    let mut found = Vec::new();
-    for line in text.lines() {
-        let fence = line.starts_with("```");
-        fenced ^= fence;
-        if fenced && !fence || line.starts_with("    ") {
-            found.push(line.split("  #").next().unwrap().trim());
-        }
-    }
-    found
-}
-
-/// Headings by their level, and tables by their rows.
-fn shape(text: &str) -> Vec<String> {
-    let mut shape = Vec::new();
-    for line in text.lines() {
-        match line.split(' ').next() {
-            Some(level) if level.starts_with('#') => shape.push(level.to_owned()),
-            Some("|") => shape.push("row".to_owned()),
-            _ => (),
-        }
-    }
-    shape
-}
-
-/// What stands in `backquotes`, outside code.
-fn quoted(text: &str) -> Words {
-    let prose: String =
-        text.lines().filter(|line| !line.starts_with("    ")).map(|line| format!("{line} ")).collect();
-    prose.replace("```", "").split('`').skip(1).step_by(2).map(str::to_owned).collect()
-}
-
-#[test]
-fn the_korean_readme_has_the_commands_and_the_shape_of_the_english_one() {
-    let (english, korean) = (file("README.md"), file("README.ko.md"));
-    assert!(code(&english).len() > 50 && quoted(&english).len() > 100);
-    assert_eq!(code(&korean), code(&english));
-    assert_eq!(shape(&korean), shape(&english));
-    assert_eq!(quoted(&korean), quoted(&english));
-    for (this, other) in [(&english, "README.ko.md"), (&korean, "README.md")] {
-        assert!(this.contains(&format!("]({other})")), "no link to {other}");
     }
 }
