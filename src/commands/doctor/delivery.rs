@@ -1,100 +1,54 @@
-//! The way to WhaTap: focus, the configuration, and the server.
+//! The way to WhaTap: focus, and the server.
 
-use std::env;
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
 
-use nix::sys::utsname::uname;
-
-use super::{Finding, System, credential, names_in};
-use crate::child::find_program;
-use crate::clock::Deadline;
-use crate::config;
-use crate::error::{Error, cannot, describe};
-use crate::focus::{Focus, SET_PROGRAM};
-use crate::run::retry_policy;
-
-const FOCUS: &str = "focus";
-const CONFIG: &str = "configuration";
-const SERVER: &str = "server";
-
-/// For the name and the connection together: as long as focus waits for a connection.
-const LIMIT: Duration = Duration::from_secs(5);
-
-const LATER: &str = "not looked at: the configuration comes first";
-
-fn focus(system: &System) -> Option<&Focus> {
-    system.whole.as_ref().ok()?.focus.as_ref()
-}
+use super::Finding;
+use super::configuration::NEEDS_CONFIGURATION;
+use super::facts::Facts;
+use super::facts::delivery::{NoAnswer, Program, TIME_LIMIT};
+use crate::focus::SET_PROGRAM;
 
 /// Is focus there, and can it run here?
-pub(super) fn program(system: &System) -> Vec<Finding> {
-    let Some(focus) = focus(system) else { return vec![Finding::note(FOCUS, LATER)] };
-    let path = env::var_os("PATH").unwrap_or_default();
-    let dirs = env::split_paths(&path).map(|dir| config::under(&system.root, dir));
-    // Only a folder's name with a colon cannot be joined, and those were just split at colons.
-    let path = env::join_paths(dirs).unwrap_or_default();
-    vec![match find_program(&focus.program, Some(&path)) {
-        Err(problem) => Finding::problem(FOCUS, problem, SET_PROGRAM),
-        Ok(program) => look_at(&program),
+pub(super) fn program(facts: &Facts) -> Vec<Finding> {
+    let set_program = "set program in [focus] to where focus is";
+    vec![match &facts.program {
+        None => Finding::note(NEEDS_CONFIGURATION),
+        Some(Program::NotInPath(problem)) => Finding::wrong(&problem.what, SET_PROGRAM),
+        Some(Program::Absent(path)) => {
+            Finding::wrong(format!("{} is not there", path.display()), set_program)
+        }
+        Some(Program::NotAFile(path)) => {
+            Finding::wrong(format!("{} is no file", path.display()), set_program)
+        }
+        Some(Program::Unusable(problem)) => Finding::unusable_file(problem),
+        Some(Program::File(path, mode, _)) if mode & 0o111 == 0 => {
+            let path = path.display();
+            Finding::wrong(format!("{path} is not executable"), format!("sudo chmod 755 {path}"))
+        }
+        Some(Program::File(path, _, Err(problem))) => {
+            Finding::note(format!("{}; {}", path.display(), problem.what)).advise("run this with sudo")
+        }
+        Some(Program::File(path, _, Ok(head))) => executable(path, head, &facts.kernel.machine),
     }]
 }
 
-fn look_at(program: &Path) -> Finding {
-    let shown = program.display();
-    let mode = match program.metadata() {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Finding::wrong(
-                FOCUS,
-                format!("{shown} is not there"),
-                "set program in [focus] to where focus is",
-            );
-        }
-        Err(error) => return Finding::closed(FOCUS, program, &error),
-        Ok(meta) if !meta.is_file() => {
-            return Finding::wrong(
-                FOCUS,
-                format!("{shown} is no file"),
-                "set program in [focus] to where focus is",
-            );
-        }
-        Ok(meta) => meta.permissions().mode(),
-    };
-    if mode & 0o111 == 0 {
-        return Finding::wrong(
-            FOCUS,
-            format!("{shown} is not executable"),
-            format!("sudo chmod 755 {shown}"),
-        );
-    }
-    let mut head = Vec::new();
-    if let Err(error) = File::open(program).and_then(|file| file.take(20).read_to_end(&mut head)) {
-        return Finding::note(FOCUS, format!("{shown}; {}", cannot("read", program, &error)))
-            .advise("run this with sudo");
-    }
-    let here = uname().map(|uname| uname.machine().to_string_lossy().into_owned()).unwrap_or_default();
-    match Kind::of(&head) {
-        Kind::Script => Finding::ok(FOCUS, format!("{shown}, a script")),
-        Kind::Elf(machine) => match runs(&here, machine) {
-            Some(true) => Finding::ok(FOCUS, format!("{shown}, for {}", machine_name(machine))),
+/// A file that begins so, on this machine.
+fn executable(path: &Path, head: &[u8], machine: &str) -> Finding {
+    let path = path.display();
+    match Kind::of(head) {
+        Kind::Script => Finding::ok(format!("{path}, a script")),
+        Kind::Elf(processor) => match runs(machine, processor) {
+            Some(true) => Finding::ok(format!("{path}, for {}", processor_name(processor))),
             Some(false) => Finding::wrong(
-                FOCUS,
-                format!("{shown} is for {}, and this machine is {here}", machine_name(machine)),
-                format!("install the focus for {here}"),
+                format!("{path} is for {}, and this machine is {machine}", processor_name(processor)),
+                format!("install the focus for {machine}"),
             ),
-            None => Finding::note(
-                FOCUS,
-                format!("{shown}, for {}; this machine is {here}", machine_name(machine)),
-            ),
+            None => {
+                Finding::note(format!("{path}, for {}; this machine is {machine}", processor_name(processor)))
+            }
         },
         Kind::Other => {
-            Finding::wrong(FOCUS, format!("{shown} is neither a program nor a script"), "install focus anew")
+            Finding::wrong(format!("{path} is neither a program nor a script"), "install focus anew")
         }
     }
 }
@@ -127,20 +81,20 @@ const EM_X86_64: u16 = 62;
 const EM_AARCH64: u16 = 183;
 
 /// Whether a machine, as `uname -m` names it, runs such a program. None: not known.
-fn runs(here: &str, machine: u16) -> Option<bool> {
-    let runs: &[u16] = match here {
+fn runs(machine: &str, processor: u16) -> Option<bool> {
+    let runs: &[u16] = match machine {
         // A 64-bit kernel runs the 32-bit programs too.
         "aarch64" => &[EM_AARCH64, EM_ARM],
         "x86_64" => &[EM_X86_64, EM_386],
-        _ if here.starts_with("arm") => &[EM_ARM],
+        _ if machine.starts_with("arm") => &[EM_ARM],
         "i386" | "i486" | "i586" | "i686" => &[EM_386],
         _ => return None,
     };
-    Some(runs.contains(&machine))
+    Some(runs.contains(&processor))
 }
 
-fn machine_name(machine: u16) -> String {
-    match machine {
+fn processor_name(processor: u16) -> String {
+    match processor {
         EM_386 => "32-bit x86".to_owned(),
         EM_ARM => "32-bit Arm".to_owned(),
         EM_X86_64 => "amd64 (x86_64)".to_owned(),
@@ -149,110 +103,142 @@ fn machine_name(machine: u16) -> String {
     }
 }
 
-/// Is the configuration right?
-pub(super) fn configuration(system: &System) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    match &system.whole {
-        Ok(config) => findings.push(Finding::ok(CONFIG, config.file.display().to_string())),
-        Err(error) => findings.push(Finding::wrong(CONFIG, error.to_string(), advice(system, error))),
-    }
-    for sensor in system.tried() {
-        if let Err(error) = retry_policy(&system.config, sensor, Deadline(Duration::ZERO)) {
-            findings.push(Finding::wrong(CONFIG, error.to_string(), "leave it out: the default is right"));
-        }
-    }
-    findings
-}
-
-fn advice(system: &System, error: &Error) -> String {
-    if error.is_denied() {
-        return "run this with sudo".to_owned();
-    }
-    let dir = system.path("etc/iio-focus");
-    let default = config::under(&system.root, config::DEFAULT_FILE.into());
-    let is_absent = !default.exists();
-    match names_in(&dir).unwrap_or_default().iter().find(|name| name.ends_with(".toml")) {
-        Some(one) if is_absent => {
-            format!("look at one of several sensors: iio-focus doctor --config {}", dir.join(one).display())
-        }
-        _ if is_absent && system.config.file == default => {
-            format!("write {}: man iio-focus.toml shows one", default.display())
-        }
-        _ => "correct that: man iio-focus.toml has every key".to_owned(),
-    }
-}
-
-/// Can only those read the licence who have to?
-pub(super) fn private(system: &System) -> Vec<Finding> {
-    const PRIVATE: &str = "licence";
-    let known = system.whole.as_ref().unwrap_or(&system.config);
-    let mut warnings = known.warnings.clone();
-    let credential = credential(&system.root).and_then(|file| Some((fs::metadata(&file).ok()?, file)));
-    if let Some((meta, file)) = credential {
-        config::LICENSE.warn_if_public(&file, meta.permissions().mode(), &mut warnings);
-    }
-    if warnings.is_empty() {
-        return vec![if system.whole.is_ok() {
-            Finding::ok(PRIVATE, "only its owner and group can read it")
-        } else {
-            Finding::note(PRIVATE, LATER)
-        }];
-    }
-    let each = warnings.into_iter().map(|warning| {
-        let advice = warning.advice.unwrap_or_else(|| "make it private".to_owned());
-        Finding::wrong(PRIVATE, warning.what, format!("sudo {advice}"))
-    });
-    each.collect()
-}
-
 /// Does the server answer?
-pub(super) fn server(system: &System) -> Vec<Finding> {
-    let Some(focus) = focus(system) else { return vec![Finding::note(SERVER, LATER)] };
-    let (host, port) = (focus.server_host.clone(), focus.server_port);
-    let shown = format!("{host}:{port}");
-    let (to, answer) = mpsc::channel();
-    // Looking up a name has no time limit of its own. The thread ends with the process.
-    thread::spawn(move || to.send(connect(&host, port)));
-    vec![match answer.recv_timeout(LIMIT).unwrap_or(Err(NoAnswer::Late)) {
-        Ok(()) => Finding::ok(SERVER, format!("{shown} answers")),
+pub(super) fn server(facts: &Facts) -> Vec<Finding> {
+    let (Some(focus), Some(answer)) = (&facts.configuration.config.focus, &facts.server) else {
+        return vec![Finding::note(NEEDS_CONFIGURATION)];
+    };
+    let shown = format!("{}:{}", focus.server_host, focus.server_port);
+    vec![match answer {
+        Ok(()) => Finding::ok(format!("{shown} answers")),
         Err(NoAnswer::Late) => Finding::wrong(
-            SERVER,
-            format!("{shown} did not answer within {}", humantime::format_duration(LIMIT)),
+            format!("{shown} did not answer within {}", humantime::format_duration(TIME_LIMIT)),
             "check the network, the firewall, and server-host and server-port in [focus]",
         ),
         Err(NoAnswer::NoAddress(why)) => Finding::wrong(
-            SERVER,
             format!("{shown}: {why}"),
             "check server-host in [focus], and the network's name server",
         ),
         Err(NoAnswer::Refused(why)) => {
-            Finding::wrong(SERVER, format!("{shown}: {why}"), "check server-host and server-port in [focus]")
+            Finding::wrong(format!("{shown}: {why}"), "check server-host and server-port in [focus]")
         }
     }]
 }
 
-enum NoAnswer {
-    Late,
-    NoAddress(String),
-    Refused(String),
-}
-
-fn connect(host: &str, port: u16) -> Result<(), NoAnswer> {
-    let addresses = (host, port).to_socket_addrs().map_err(|error| NoAnswer::NoAddress(describe(&error)))?;
-    let mut last = NoAnswer::NoAddress("the name has no address".to_owned());
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, LIMIT) {
-            Ok(_) => return Ok(()),
-            Err(error) if error.kind() == ErrorKind::TimedOut => last = NoAnswer::Late,
-            Err(error) => last = NoAnswer::Refused(describe(&error)),
-        }
-    }
-    Err(last)
-}
-
 #[cfg(test)]
 mod tests {
+    use nix::errno::Errno;
+
+    use super::super::State::{Note, Ok as Good, Wrong};
+    use super::super::tests::{cannot_read, expect_each};
     use super::*;
+    use crate::error::Problem;
+
+    fn file(facts: &mut Facts, mode: u32, head: Result<&[u8], Problem>) {
+        facts.program = Some(Program::File("/pi/bin/focus".into(), mode, head.map(<[u8]>::to_vec)));
+    }
+
+    /// The first 20 bytes of a program for a processor.
+    fn elf(processor: u8) -> Vec<u8> {
+        [&b"\x7fELF\x02\x01\x01"[..], &[0; 9], &[2, 0, processor, 0]].concat()
+    }
+
+    #[test]
+    fn focus_is_a_file_that_this_machine_can_run() {
+        expect_each(
+            program,
+            &[
+                (|_| (), &[(Good, "/pi/bin/focus, a script", "")]),
+                (|facts| facts.program = None, &[(Note, "the configuration comes first", "")]),
+                (
+                    |facts| {
+                        facts.program = Some(Program::NotInPath(Problem::new("no program focus")));
+                    },
+                    &[(Wrong, "no program focus", "set program in [focus] to its full path")],
+                ),
+                (
+                    |facts| facts.program = Some(Program::Absent("/pi/focus".into())),
+                    &[(Wrong, "/pi/focus is not there", "set program in [focus]")],
+                ),
+                (
+                    |facts| facts.program = Some(Program::NotAFile("/pi/focus".into())),
+                    &[(Wrong, "/pi/focus is no file", "set program in [focus]")],
+                ),
+                (
+                    |facts| facts.program = Some(Program::Unusable(cannot_read(Errno::ELOOP))),
+                    &[(Wrong, "/pi/file: ELOOP", "put a file there")],
+                ),
+                (
+                    |facts| facts.program = Some(Program::Unusable(cannot_read(Errno::EACCES))),
+                    &[(Wrong, "/pi/file: EACCES", "run this with sudo")],
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn focus_is_a_program_for_this_machine_or_a_script() {
+        expect_each(
+            program,
+            &[
+                (
+                    |facts| file(facts, 0o644, Ok(&elf(183))),
+                    &[(Wrong, "/pi/bin/focus is not executable", "sudo chmod 755 /pi/bin/focus")],
+                ),
+                (
+                    |facts| file(facts, 0o711, Err(cannot_read(Errno::EACCES))),
+                    &[(Note, "/pi/bin/focus; cannot read /pi/file: EACCES", "run this with sudo")],
+                ),
+                (|facts| file(facts, 0o755, Ok(&elf(183))), &[(Good, "focus, for arm64 (aarch64)", "")]),
+                (
+                    |facts| file(facts, 0o755, Ok(&elf(62))),
+                    &[(
+                        Wrong,
+                        "/pi/bin/focus is for amd64 (x86_64), and this machine is aarch64",
+                        "install the focus for aarch64",
+                    )],
+                ),
+                (
+                    |facts| {
+                        file(facts, 0o755, Ok(&elf(243)));
+                        facts.kernel.machine = "riscv64".into();
+                    },
+                    &[(Note, "for processor 243 of the ELF list; this machine is riscv64", "")],
+                ),
+                (
+                    |facts| file(facts, 0o755, Ok(b"<html>")),
+                    &[(Wrong, "neither a program nor a script", "install focus anew")],
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_server_answers_or_the_advice_says_what_to_check() {
+        expect_each(
+            server,
+            &[
+                (|_| (), &[(Good, "whatap.example:6600 answers", "")]),
+                (|facts| facts.server = None, &[(Note, "the configuration comes first", "")]),
+                (
+                    |facts| facts.server = Some(Err(NoAnswer::Late)),
+                    &[(Wrong, "whatap.example:6600 did not answer within 5s", "firewall")],
+                ),
+                (
+                    |facts| facts.server = Some(Err(NoAnswer::NoAddress("no such name".into()))),
+                    &[(
+                        Wrong,
+                        "whatap.example:6600: no such name",
+                        "server-host in [focus], and the network",
+                    )],
+                ),
+                (
+                    |facts| facts.server = Some(Err(NoAnswer::Refused("ECONNREFUSED".into()))),
+                    &[(Wrong, "whatap.example:6600: ECONNREFUSED", "server-port")],
+                ),
+            ],
+        );
+    }
 
     #[test]
     fn a_file_is_taken_for_what_the_kernel_takes_it_for() {

@@ -1,172 +1,255 @@
-//! The kernel's side: the `dht11` driver, the devices that it has, and who else reads them.
+//! The kernel's side: the `dht11` driver, the devices that it has, the sensors, and who else reads them.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use nix::sys::utsname::uname;
-
-use super::{Finding, System, boot, names_in};
-use crate::error::Error;
-use crate::sensor::Sensor;
-
-const DRIVER: &str = "driver";
-const DEVICE: &str = "device";
-const SENSOR: &str = "sensor";
-const SECOND: &str = "second reader";
+use super::Finding;
+use super::facts::Facts;
+use super::facts::kernel::{Device, Driver, driver_dir};
 
 /// Does the kernel have the driver?
-pub(super) fn available(system: &System) -> Vec<Finding> {
-    if is_loaded(system) {
-        return vec![Finding::ok(DRIVER, "dht11 is loaded")];
-    }
-    // The driver of another sensor did its work.
-    let needed = !system.has_sensor();
-    let release = uname().map(|uname| uname.release().to_string_lossy().into_owned()).unwrap_or_default();
-    let dir = system.path("lib/modules").join(&release);
-    let lists = ["modules.builtin", "modules.dep"].map(|list| fs::read_to_string(dir.join(list)));
-    vec![if lists.iter().flatten().any(|list| list.contains("/dht11.ko")) {
-        Finding::note(DRIVER, "dht11 is there, but not loaded")
-    } else if lists.iter().any(Result::is_ok) {
-        Finding::note(DRIVER, format!("the kernel {release} has no dht11"))
-            .wrong_if(needed, "use a kernel with CONFIG_DHT11, as Raspberry Pi OS has it")
-    } else {
-        Finding::note(DRIVER, format!("the running kernel {release} has no modules in {}", dir.display()))
-            .wrong_if(needed, "restart: the kernel was updated")
+pub(super) fn available(facts: &Facts) -> Vec<Finding> {
+    // Else the driver of another sensor did its work.
+    let is_needed = facts.sensors.is_empty();
+    let release = &facts.kernel.release;
+    vec![match facts.kernel.driver {
+        Driver::Loaded => Finding::ok("dht11 is loaded"),
+        Driver::NotLoaded => Finding::note("dht11 is there, but not loaded"),
+        Driver::Absent => Finding::note(format!("the kernel {release} has no dht11"))
+            .wrong_if(is_needed, "use a kernel with CONFIG_DHT11, as Raspberry Pi OS has it"),
+        Driver::NoModules => {
+            let dir = facts.root.join("lib/modules").join(release);
+            let found = format!("the running kernel {release} has no modules in {}", dir.display());
+            Finding::note(found).wrong_if(is_needed, "restart: the kernel was updated")
+        }
     }]
 }
 
 /// Does the driver have a device, on the pin that config.txt says?
-pub(super) fn bound(system: &System) -> Vec<Finding> {
-    let devices = dht11_devices(system);
-    let mut findings: Vec<Finding> = devices
-        .iter()
-        .map(|device| {
-            let what = match device.pin() {
-                Some(pin) => format!("{} on GPIO {pin}", device.name),
-                None => device.name.clone(),
-            };
-            if device.dir.join("driver").exists() {
-                return Finding::ok(DEVICE, format!("{what} is bound to its driver"));
-            }
-            let advice = if is_loaded(system) {
-                format!(
-                    "echo {} | sudo tee {}/bind; if that fails, see dmesg",
-                    device.name,
-                    driver(system).display()
-                )
-            } else {
-                "sudo modprobe dht11; if that fails, see dmesg".to_owned()
-            };
-            Finding::wrong(DEVICE, format!("{what} has no driver"), advice)
-        })
-        .collect();
-    for pin in boot::pins(system) {
-        if !devices.iter().any(|device| device.pin() == Some(pin)) {
-            findings.push(Finding::wrong(
-                DEVICE,
-                format!("config.txt asks for a sensor on GPIO {pin}, and there is none"),
-                "restart: config.txt is read at boot; if that does not help, see sudo vclog --msg",
-            ));
-        }
+pub(super) fn bound(facts: &Facts) -> Vec<Finding> {
+    let devices = &facts.kernel.devices;
+    let mut findings: Vec<Finding> = devices.iter().map(|device| device_finding(facts, device)).collect();
+    let overlays = facts.boot.as_ref().and_then(|boot| boot.overlays.as_deref().ok()).unwrap_or_default();
+    // Those that are there whatever the model of the Pi.
+    let pins = overlays.iter().filter(|overlay| overlay.filter.is_none()).filter_map(|overlay| overlay.pin);
+    for pin in pins.filter(|pin| devices.iter().all(|device| device.pin != Some(*pin))) {
+        findings.push(Finding::wrong(
+            format!("config.txt asks for a sensor on GPIO {pin}, and there is none"),
+            "restart: config.txt is read at boot; if that does not help, see sudo vclog --msg",
+        ));
     }
     if findings.is_empty() {
-        findings.push(Finding::note(DEVICE, "no device for the dht11 driver"));
+        findings.push(Finding::note("no device for the dht11 driver"));
     }
     findings
 }
 
-/// Which sensors are there, and which one would a run take?
-pub(super) fn sensors(system: &System) -> Vec<Finding> {
-    match &system.chosen {
-        Ok(chosen) => system
-            .sensors
-            .iter()
-            .map(|sensor| {
-                let label = if sensor.label().is_none() { ", without a label" } else { "" };
-                let other = if sensor.id() == chosen.id() { "" } else { ", not the one that is read" };
-                Finding::ok(SENSOR, format!("{}{label}{other}", sensor.names()))
-            })
-            .collect(),
-        Err(error) => {
-            let Error::NoSensor(problem) = error else { return Vec::new() };
-            let advice = if system.has_sensor() {
-                "name one of them with device in [sensor], or with --device"
-            } else {
-                "mend what is wrong above; if nothing is, see dmesg | grep -i dht11"
-            };
-            vec![Finding::wrong(SENSOR, &problem.what, advice)]
-        }
+fn device_finding(facts: &Facts, device: &Device) -> Finding {
+    let name = &device.name;
+    let pin = device.pin.map_or(String::new(), |pin| format!(" on GPIO {pin}"));
+    if device.is_bound {
+        return Finding::ok(format!("{name}{pin} is bound to its driver"));
     }
+    let advice = if facts.kernel.driver == Driver::Loaded {
+        let driver = driver_dir(&facts.configuration.config.sysfs);
+        format!("echo {name} | sudo tee {}/bind; if that fails, see dmesg", driver.display())
+    } else {
+        "sudo modprobe dht11; if that fails, see dmesg".to_owned()
+    };
+    Finding::wrong(format!("{name}{pin} has no driver"), advice)
+}
+
+/// Which sensors are there, and which one would a run take?
+pub(super) fn sensors(facts: &Facts) -> Vec<Finding> {
+    if let Some(problem) = &facts.sensor_problem {
+        let advice = if facts.sensors.is_empty() {
+            "mend what is wrong above; if nothing is, see dmesg | grep -i dht11"
+        } else {
+            "name one of them with device in [sensor], or with --device"
+        };
+        return vec![Finding::wrong(&problem.what, advice)];
+    }
+    let each = facts.sensors.iter().map(|sensor| {
+        let label = if sensor.has_label { "" } else { ", without a label" };
+        let other = if sensor.is_asked { "" } else { ", not the one that is read" };
+        Finding::ok(format!("{}{label}{other}", sensor.names))
+    });
+    each.collect()
 }
 
 /// Does the kernel's bridge to hwmon read the same sensor?
-pub(super) fn second_reader(system: &System) -> Vec<Finding> {
-    let dir = system.config.sysfs.join("bus/platform/drivers/iio_hwmon");
-    let readers: Vec<(String, Vec<u32>)> = names_in(&dir)
-        .unwrap_or_default()
-        .into_iter()
-        .map(|name| (cells(&dir.join(&name).join("of_node/io-channels")), name))
-        .map(|(channels, name)| (name, channels))
-        .collect();
-    let findings: Vec<Finding> = system
-        .sensors
-        .iter()
-        .filter_map(|sensor| {
-            let (reader, _) = readers.iter().find(|(_, channels)| reads(channels, sensor))?;
-            // Not wrong: what it costs is a try now and then, and no reading is taken from what it left in the cache.
-            let found = format!("{reader} (iio-hwmon) reads {} too, which costs a try now and then", sensor.title());
-            Some(Finding::note(SECOND, found).advise(
-                "unless something needs it: sudo rmmod iio_hwmon; and for good, dtoverlay=iio-focus-dht22 in place of the \
-                 firmware's dht11",
-            ))
-        })
-        .collect();
-    if findings.is_empty() { vec![Finding::ok(SECOND, "none")] } else { findings }
+pub(super) fn second_reader(facts: &Facts) -> Vec<Finding> {
+    let each = facts.sensors.iter().filter_map(|sensor| {
+        let bridge = sensor.hwmon_bridge.as_ref()?;
+        // Not wrong: what it costs is a try now and then, and no reading is taken from what it left in the cache.
+        let found =
+            format!("{bridge} (iio-hwmon) reads {} too, which costs a try now and then", sensor.title);
+        Some(Finding::note(found).advise(
+            "unless something needs it: sudo rmmod iio_hwmon; and for good, dtoverlay=iio-focus-dht22 in place of the \
+             firmware's dht11",
+        ))
+    });
+    let findings: Vec<Finding> = each.collect();
+    if findings.is_empty() { vec![Finding::ok("none")] } else { findings }
 }
 
-/// Whether these references to channels (a phandle and as many cells as `#io-channel-cells` says) are to this sensor's.
-fn reads(channels: &[u32], sensor: &Sensor) -> bool {
-    let node = sensor.path().join("of_node");
-    let [phandle, arguments] = ["phandle", "#io-channel-cells"].map(|name| cells(&node.join(name)));
-    let ([phandle], [arguments]) = (&phandle[..], &arguments[..]) else { return false };
-    let step = usize::try_from(*arguments).unwrap_or(0) + 1;
-    channels.iter().step_by(step).any(|channel| channel == phandle)
-}
+#[cfg(test)]
+mod tests {
+    use super::super::State::{Note, Ok as Good, Wrong};
+    use super::super::facts::boot::parse;
+    use super::super::facts::kernel::SensorFacts;
+    use super::super::tests::{Wanted, expect_each};
+    use super::*;
+    use crate::error::Problem;
 
-fn driver(system: &System) -> PathBuf {
-    system.config.sysfs.join("bus/platform/drivers/dht11")
-}
-
-fn is_loaded(system: &System) -> bool {
-    driver(system).is_dir()
-}
-
-/// A device that the device tree has for the driver.
-struct Device {
-    name: String,
-    dir: PathBuf,
-}
-
-impl Device {
-    /// The line of its GPIO controller: the first cell after the phandle in `gpios`.
-    fn pin(&self) -> Option<u32> {
-        cells(&self.dir.join("of_node/gpios")).get(1).copied()
+    #[test]
+    fn the_driver_is_needed_if_there_is_no_sensor() {
+        fn without_sensor(facts: &mut Facts, driver: Driver) {
+            facts.kernel.driver = driver;
+            facts.sensors.clear();
+        }
+        expect_each(
+            available,
+            &[
+                (|_| (), &[(Good, "dht11 is loaded", "")]),
+                (
+                    |facts| without_sensor(facts, Driver::NotLoaded),
+                    &[(Note, "dht11 is there, but not loaded", "")],
+                ),
+                (
+                    |facts| without_sensor(facts, Driver::Absent),
+                    &[(Wrong, "the kernel 6.12.0 has no dht11", "CONFIG_DHT11")],
+                ),
+                (
+                    |facts| without_sensor(facts, Driver::NoModules),
+                    &[(Wrong, "no modules in /pi/lib/modules/6.12.0", "restart: the kernel was updated")],
+                ),
+                (|facts| facts.kernel.driver = Driver::Absent, &[(Note, "has no dht11", "")]),
+                (|facts| facts.kernel.driver = Driver::NoModules, &[(Note, "has no modules in", "")]),
+            ],
+        );
     }
-}
 
-fn dht11_devices(system: &System) -> Vec<Device> {
-    let dir = system.config.sysfs.join("bus/platform/devices");
-    let all =
-        names_in(&dir).unwrap_or_default().into_iter().map(|name| Device { dir: dir.join(&name), name });
-    all.filter(|device| {
-        let compatible = fs::read(device.dir.join("of_node/compatible")).unwrap_or_default();
-        compatible.split(|byte| *byte == 0).any(|one| one == b"dht11")
-    })
-    .collect()
-}
+    const BOUND: Wanted = (Good, "dht11@4 on GPIO 4 is bound to its driver", "");
 
-/// A property of the device tree that is a list of numbers, which are big-endian; none if it is not there.
-fn cells(path: &Path) -> Vec<u32> {
-    let bytes = fs::read(path).unwrap_or_default();
-    bytes.chunks_exact(4).map(|cell| u32::from_be_bytes([cell[0], cell[1], cell[2], cell[3]])).collect()
+    fn config_txt(facts: &mut Facts, text: &str) {
+        facts.boot.as_mut().unwrap().overlays = Ok(parse(text));
+    }
+
+    #[test]
+    fn a_device_has_its_driver() {
+        expect_each(
+            bound,
+            &[
+                (|_| (), &[BOUND]),
+                (|facts| facts.boot = None, &[BOUND]),
+                (
+                    |facts| facts.kernel.devices[0].pin = None,
+                    &[
+                        (Good, "dht11@4 is bound to its driver", ""),
+                        (Wrong, "asks for a sensor on GPIO 4, and there is none", "restart"),
+                    ],
+                ),
+                (
+                    |facts| facts.kernel.devices[0].is_bound = false,
+                    &[(
+                        Wrong,
+                        "dht11@4 on GPIO 4 has no driver",
+                        "echo dht11@4 | sudo tee /sys/bus/platform/drivers/dht11/bind",
+                    )],
+                ),
+                (
+                    |facts| {
+                        facts.kernel.devices[0].is_bound = false;
+                        facts.kernel.driver = Driver::NotLoaded;
+                    },
+                    &[(Wrong, "dht11@4 on GPIO 4 has no driver", "sudo modprobe dht11")],
+                ),
+                (
+                    |facts| {
+                        facts.kernel.devices.clear();
+                        config_txt(facts, "");
+                    },
+                    &[(Note, "no device for the dht11 driver", "")],
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn each_pin_of_config_txt_has_a_device() {
+        expect_each(
+            bound,
+            &[
+                (
+                    |facts| config_txt(facts, "dtoverlay=dht11,gpiopin=17"),
+                    &[
+                        BOUND,
+                        (Wrong, "config.txt asks for a sensor on GPIO 17, and there is none", "restart"),
+                    ],
+                ),
+                // For another model of the Pi.
+                (|facts| config_txt(facts, "[pi5]\ndtoverlay=dht11,gpiopin=17"), &[BOUND]),
+            ],
+        );
+    }
+
+    fn add_htu21(facts: &mut Facts) {
+        facts.sensors.push(SensorFacts {
+            title: "htu21".into(),
+            names: "htu21 (iio:device3)".into(),
+            has_label: false,
+            is_asked: true,
+            hwmon_bridge: None,
+            retry_problem: None,
+        });
+    }
+
+    #[test]
+    fn every_sensor_is_shown_if_a_run_takes_one_of_them() {
+        expect_each(
+            sensors,
+            &[
+                (|_| (), &[(Good, "kitchen (dht11@4, iio:device0)", "")]),
+                (
+                    |facts| {
+                        add_htu21(facts);
+                        facts.sensors[0].is_asked = false;
+                    },
+                    &[
+                        (Good, "kitchen (dht11@4, iio:device0), not the one that is read", ""),
+                        (Good, "htu21 (iio:device3), without a label", ""),
+                    ],
+                ),
+                (
+                    |facts| {
+                        add_htu21(facts);
+                        facts.sensor_problem = Some(Problem::new("several sensors").advise("not this"));
+                    },
+                    &[(Wrong, "several sensors", "device in [sensor]")],
+                ),
+                (
+                    |facts| {
+                        facts.sensors.clear();
+                        facts.sensor_problem = Some(Problem::new("no sensor").advise("lsmod"));
+                    },
+                    &[(Wrong, "no sensor", "mend what is wrong above; if nothing is, see dmesg")],
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_second_reader_of_any_sensor_is_told() {
+        expect_each(
+            second_reader,
+            &[
+                (|_| (), &[(Good, "none", "")]),
+                (
+                    |facts| {
+                        add_htu21(facts);
+                        facts.sensors[0].hwmon_bridge = Some("iio-hwmon@4".into());
+                    },
+                    &[(Note, "iio-hwmon@4 (iio-hwmon) reads kitchen too", "sudo rmmod iio_hwmon")],
+                ),
+            ],
+        );
+    }
 }

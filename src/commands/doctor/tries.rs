@@ -1,58 +1,23 @@
-//! What the sensor says when it is asked, and what the kernel's log says to that.
+//! The tries of the sensors, and what the kernel's log said to them.
 
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
-use std::time::Duration;
-
-use nix::errno::Errno;
-use nix::fcntl::OFlag;
-
-use super::{Finding, System};
-use crate::clock::{Clock, PlainClock};
-use crate::error::cannot;
+use super::Finding;
+use super::facts::Facts;
+use super::facts::tries::Tried;
 use crate::failure::{Failure, Tally};
-use crate::reading::Reading;
-use crate::sensor::Sensor;
 
-const TRIES: u32 = 5;
-
-/// How much longer the pause is than the driver answers from its cache.
-const BEYOND_CACHE: Duration = Duration::from_millis(100);
-
-/// Asks each sensor five times, and looks at what the kernel logs meanwhile.
-pub(super) fn tries(system: &System) -> Vec<Finding> {
-    system.tried().into_iter().flat_map(|sensor| ask(system, sensor)).collect()
+/// Does the sensor answer?
+pub(super) fn tries(facts: &Facts) -> Vec<Finding> {
+    facts.tried.iter().map(outcome).collect()
 }
 
-fn ask(system: &System, sensor: &Sensor) -> Vec<Finding> {
-    const TRIED: &str = "tries";
-    const LOG: &str = "kernel log";
-    let log = KernelLog::open(system.path("dev/kmsg"));
-    let delay =
-        sensor.cache().map_or(Duration::ZERO, |time| system.config.retry_delay.max(time + BEYOND_CACHE));
-    let mut results = Vec::new();
-    while results.len() < TRIES as usize {
-        if !results.is_empty() {
-            // A signal does not end this pause, but the process.
-            let _ = PlainClock.pause(delay);
-        }
-        let result = one_try(system, sensor);
-        let is_futile = result.as_ref().is_err_and(Failure::is_futile);
-        results.push(result);
-        if is_futile {
-            break;
-        }
-    }
-    let said = log.and_then(|log| log.about(sensor));
-
+fn outcome(tried: &Tried) -> Finding {
+    let results = &tried.results;
     let good = results.iter().flatten().count();
     let each: Vec<String> = results
         .iter()
         .map(|result| result.as_ref().map_or_else(Failure::name, |_| "ok".to_owned()))
         .collect();
-    let mut found = format!("{}: {good} good of {} ({})", sensor.title(), results.len(), each.join(", "));
+    let mut found = format!("{}: {good} good of {} ({})", tried.title, results.len(), each.join(", "));
     if let Some(reading) = results.iter().flatten().last() {
         found += &format!(", {}", reading.fields());
     }
@@ -61,31 +26,25 @@ fn ask(system: &System, sensor: &Sensor) -> Vec<Finding> {
     if let Some(failure) = last.filter(|failure| !matches!(failure, Failure::Io(..))) {
         found += &format!("; last: {failure}");
     }
-    let advice = last.map(|failure| {
-        said.as_ref().ok().and_then(|lines| explain(&failure.name(), lines)).unwrap_or(failure.advice())
-    });
-    let tried = match (good, advice) {
-        (0, Some(advice)) => Finding::wrong(TRIED, found, advice),
+    let lines = tried.kernel_log.as_ref().ok();
+    let advice = last
+        .map(|failure| lines.and_then(|lines| explain(&failure.name(), lines)).unwrap_or(failure.advice()));
+    match (good, advice) {
+        (0, Some(advice)) => Finding::wrong(found, advice),
         // Ten tries, as a run has them, then fail together more often than once in two hundred runs.
-        (1..3, Some(advice)) => Finding::note(TRIED, found).advise(advice),
-        _ => Finding::ok(TRIED, found),
-    };
-    let log = match said {
-        Ok(lines) if lines.total() == 0 => {
-            Finding::ok(LOG, format!("nothing about {} meanwhile", sensor.title()))
-        }
-        Ok(lines) => Finding::note(LOG, lines.to_string()),
-        Err(why) => Finding::note(LOG, why).advise("run this with sudo to see it"),
-    };
-    vec![tried, log]
+        (1..3, Some(advice)) => Finding::note(found).advise(advice),
+        _ => Finding::ok(found),
+    }
 }
 
-fn one_try(system: &System, sensor: &Sensor) -> Result<Reading, Failure> {
-    let reading = sensor.read(&PlainClock)?;
-    match system.config.limits.exceeded_by(reading) {
-        Some(what) => Err(Failure::OutOfRange(what)),
-        None => Ok(reading.calibrated(&system.config.calibration)),
-    }
+/// What did the kernel log meanwhile?
+pub(super) fn kernel_log(facts: &Facts) -> Vec<Finding> {
+    let each = facts.tried.iter().map(|tried| match &tried.kernel_log {
+        Ok(lines) if lines.total() == 0 => Finding::ok(format!("nothing about {} meanwhile", tried.title)),
+        Ok(lines) => Finding::note(lines.to_string()),
+        Err(problem) => Finding::note(&problem.what).advise("run this with sudo to see it"),
+    });
+    each.collect()
 }
 
 /// What to do about a failure for which the driver has more words than an errno (`dht11_read_raw()` and
@@ -109,53 +68,113 @@ fn explain(failure: &str, lines: &Tally) -> Option<&'static str> {
     })
 }
 
-/// The kernel's log from now on (`Documentation/ABI/testing/dev-kmsg`).
-struct KernelLog {
-    path: PathBuf,
-    file: File,
-}
-
-impl KernelLog {
-    fn open(path: PathBuf) -> Result<KernelLog, String> {
-        let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path);
-        let file = file.and_then(|mut file| file.seek(SeekFrom::End(0)).map(|_| file));
-        file.map(|file| KernelLog { file, path: path.clone() }).map_err(|error| cannot("read", &path, &error))
-    }
-
-    /// What was said since about this sensor, and how often.
-    fn about(mut self, sensor: &Sensor) -> Result<Tally, String> {
-        let mut text = Vec::new();
-        // More than the longest record; one read gives one of them.
-        let mut record = [0; 8192];
-        loop {
-            match self.file.read(&mut record) {
-                Ok(0) => break,
-                Ok(n) => text.extend_from_slice(&record[..n]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Records were overwritten before they were read: the next read goes on behind them.
-                Err(error) if error.raw_os_error() == Some(Errno::EPIPE as i32) => {}
-                Err(error) => return Err(cannot("read", &self.path, &error)),
-            }
-        }
-        let mut lines = Tally::default();
-        let name = sensor.name().unwrap_or_else(|| sensor.title());
-        let text = String::from_utf8_lossy(&text);
-        for line in text.lines() {
-            // `<priority>,<number>,<time>,<flags>;dht11 dht11@4: <message>`
-            let message =
-                line.split_once(";dht11 ").and_then(|(_, rest)| rest.strip_prefix(name)?.strip_prefix(": "));
-            if let Some(message) = message {
-                lines.add(message.to_owned(), 1);
-            }
-        }
-        Ok(lines)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use nix::errno::Errno;
+
+    use super::super::State::{Note, Ok as Good, Wrong};
+    use super::super::tests::{cannot_read, expect_each};
     use super::*;
+    use crate::reading::Reading;
+
+    const GOOD: Reading = Reading { temperature_mdegc: 21_000, humidity_mpercent: 24_400 };
+
+    fn bad() -> Result<Reading, Failure> {
+        Err(Failure::Value("/sys/temp".into(), "is not a number"))
+    }
+
+    fn failed(errno: Errno) -> Result<Reading, Failure> {
+        Err(Failure::Io("/sys/temp".into(), errno.into()))
+    }
+
+    fn tried<const N: usize>(facts: &mut Facts, results: [Result<Reading, Failure>; N]) {
+        facts.tried.as_mut().unwrap().results = results.into();
+    }
+
+    fn logged(facts: &mut Facts, line: &str) {
+        let mut lines = Tally::default();
+        lines.add(line.to_owned(), 5);
+        facts.tried.as_mut().unwrap().kernel_log = Ok(lines);
+    }
+
+    #[test]
+    fn three_good_tries_of_five_are_enough_and_fewer_are_worth_a_word() {
+        expect_each(
+            tries,
+            &[
+                (
+                    |_| (),
+                    &[(
+                        Good,
+                        "kitchen: 5 good of 5 (ok, ok, ok, ok, ok), temperature=20.6 humidity=24.4",
+                        "",
+                    )],
+                ),
+                (
+                    |facts| tried(facts, [bad(), Ok(GOOD), Ok(GOOD), Ok(GOOD), bad()]),
+                    &[(
+                        Good,
+                        "3 good of 5 (bad value, ok, ok, ok, bad value), temperature=21.0 humidity=24.4; \
+                         last: /sys/temp: is not a number",
+                        "",
+                    )],
+                ),
+                (
+                    |facts| tried(facts, [bad(), Ok(GOOD), bad(), Ok(GOOD), bad()]),
+                    &[(
+                        Note,
+                        "2 good of 5 (bad value, ok, bad value, ok, bad value), temperature=21.0",
+                        "the driver gave no usable number",
+                    )],
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn no_good_try_is_wrong() {
+        expect_each(
+            tries,
+            &[
+                (
+                    |facts| tried(facts, [Errno::EIO; 5].map(failed)),
+                    &[(Wrong, "kitchen: 0 good of 5 (EIO, EIO, EIO, EIO, EIO)", "pull-up")],
+                ),
+                (|facts| tried(facts, [failed(Errno::EISDIR)]), &[(Wrong, "0 good of 1 (EISDIR)", "dmesg")]),
+                (
+                    |facts| tried(facts, [Err(Failure::OutOfRange("temperature 99".into()))]),
+                    &[(Wrong, "0 good of 1 (out of range); last: temperature 99", "temperature-range")],
+                ),
+                (
+                    |facts| {
+                        tried(facts, [Errno::ETIMEDOUT; 5].map(failed));
+                        logged(facts, "Only 0 signal edges detected");
+                    },
+                    &[(Wrong, "ETIMEDOUT", "nobody answers: check power")],
+                ),
+                (|facts| facts.tried = None, &[]),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_the_kernel_logged_is_quoted() {
+        expect_each(
+            kernel_log,
+            &[
+                (|_| (), &[(Good, "nothing about kitchen meanwhile", "")]),
+                (
+                    |facts| logged(facts, "Only 0 signal edges detected"),
+                    &[(Note, "Only 0 signal edges detected 5 times", "")],
+                ),
+                (
+                    |facts| facts.tried.as_mut().unwrap().kernel_log = Err(cannot_read(Errno::EPERM)),
+                    &[(Note, "cannot read /pi/file: EPERM", "run this with sudo to see it")],
+                ),
+                (|facts| facts.tried = None, &[]),
+            ],
+        );
+    }
 
     #[test]
     fn the_drivers_words_say_more_than_its_errno_of_that_errno_alone() {

@@ -1,0 +1,117 @@
+//! For tests: the facts of a Pi on which all is well.
+
+use std::path::{Path, PathBuf};
+
+use super::Facts;
+use super::boot::{self, Boot};
+use super::configuration::{Configuration, Credential};
+use super::delivery::Program;
+use super::kernel::{Device, Driver, Kernel, SensorFacts};
+use super::schedule::Schedule;
+use super::store::{Content, Store};
+use super::tries::Tried;
+use crate::cli;
+use crate::config::Config;
+use crate::failure::Tally;
+use crate::reading::Reading;
+use crate::store::PastRun;
+
+impl Facts {
+    /// When all is looked at: 2026-11-01T08:00:00Z.
+    pub(crate) const NOW_MS: i64 = 1_793_520_000_000;
+
+    /// A Pi on which all is well.
+    pub(crate) fn healthy() -> Facts {
+        let root = PathBuf::from("/pi");
+        Facts {
+            configuration: configuration(&root),
+            credential: None,
+            boot: Some(boot_partition()),
+            kernel: Kernel {
+                release: "6.12.0".into(),
+                machine: "aarch64".into(),
+                is_raspberry_pi: true,
+                driver: Driver::Loaded,
+                devices: vec![Device { name: "dht11@4".into(), pin: Some(4), is_bound: true }],
+            },
+            sensors: vec![SensorFacts {
+                title: "kitchen".into(),
+                names: "kitchen (dht11@4, iio:device0)".into(),
+                has_label: true,
+                is_asked: true,
+                hwmon_bridge: None,
+                retry_problem: None,
+            }],
+            sensor_problem: None,
+            tried: Some(Tried::good_times("kitchen", 5)),
+            program: Some(Program::File("/pi/bin/focus".into(), 0o755, Ok(b"#!/bin/sh".to_vec()))),
+            server: Some(Ok(())),
+            now_ms: Facts::NOW_MS,
+            store: Store::Open(Content {
+                damage: Ok(None),
+                waiting: Some(0),
+                runs: Some(runs_that_ended(&[(10, Some(0), None)])),
+            }),
+            schedule: Schedule { timers: vec!["iio-focus.timer".into()], cron: Vec::new() },
+            root,
+        }
+    }
+}
+
+/// All that has no default is in the environment.
+fn configuration(root: &Path) -> Configuration {
+    let environment = |name: &str| match name {
+        "WHATAP_LICENSE" => Some("x0000-test-0000".into()),
+        "WHATAP_PCODE" => Some("7000".into()),
+        "WHATAP_HOST" => Some("whatap.example".into()),
+        _ => None,
+    };
+    let config = Config::load_under(root, &cli::Args::default(), &environment, true).unwrap();
+    Configuration {
+        default_file: config.file.clone(),
+        config,
+        problem: None,
+        is_file_usable: true,
+        has_default_file: true,
+        file_of_one_sensor: None,
+    }
+}
+
+fn boot_partition() -> Boot {
+    Boot {
+        config_file: "/pi/boot/firmware/config.txt".into(),
+        overlays: Ok(boot::parse("dtoverlay=iio-focus-dht22")),
+        overlay_file: "/pi/boot/firmware/overlays/iio-focus-dht22.dtbo".into(),
+        is_device_tree: Ok(true),
+    }
+}
+
+impl Tried {
+    /// So many good tries, and nothing in the kernel's log.
+    pub(crate) fn good_times(title: &str, times: usize) -> Tried {
+        let reading = Reading { temperature_mdegc: 20_600, humidity_mpercent: 24_400 };
+        let results = std::iter::repeat_with(|| Ok(reading)).take(times).collect();
+        Tried { title: title.to_owned(), results, kernel_log: Ok(Tally::default()) }
+    }
+}
+
+/// Runs that ended so many seconds ago, with this status and error; and when the last one was.
+pub(crate) fn runs_that_ended(runs: &[(i64, Option<u8>, Option<&str>)]) -> (Vec<PastRun>, Option<i64>) {
+    let run = |(seconds, status, error): &(i64, Option<u8>, Option<&str>)| PastRun {
+        at_ms: Facts::NOW_MS - seconds * 1000,
+        attempts: 1,
+        failures: Tally::default(),
+        status: *status,
+        error: error.map(str::to_owned),
+    };
+    let runs: Vec<PastRun> = runs.iter().map(run).collect();
+    let newest_ms = runs.last().map(|run| run.at_ms);
+    (runs, newest_ms)
+}
+
+impl Credential {
+    /// One with this mode, which holds nothing.
+    pub(crate) fn at(path: &str, mode: u32) -> Credential {
+        Credential { path: path.into(), mode, license: None }
+    }
+}

@@ -1,0 +1,129 @@
+//! What the doctor sees, as plain data that a test can write down. Each thing is looked at once; the checks judge it.
+
+pub(super) mod boot;
+pub(super) mod configuration;
+pub(super) mod delivery;
+#[cfg(test)]
+pub(super) mod healthy;
+pub(super) mod kernel;
+pub(super) mod schedule;
+pub(super) mod store;
+pub(super) mod tries;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use self::boot::Boot;
+use self::configuration::{Configuration, Credential};
+use self::delivery::{NoAnswer, Program};
+use self::kernel::{Kernel, SensorFacts};
+use self::schedule::Schedule;
+use self::store::Store;
+use self::tries::Tried;
+use crate::cli;
+use crate::clock::Moment;
+use crate::error::{Error, Problem};
+use crate::sensor::Sensor;
+
+/// All facts. Those that are gathered later are empty until then.
+pub(super) struct Facts {
+    /// The root folder of the system that is looked at.
+    pub(super) root: PathBuf,
+    pub(super) configuration: Configuration,
+    /// None: the licence is in no credential store.
+    pub(super) credential: Option<Credential>,
+    /// None: there is no `config.txt`.
+    pub(super) boot: Option<Boot>,
+    pub(super) kernel: Kernel,
+    /// All that can be used.
+    pub(super) sensors: Vec<SensorFacts>,
+    /// Why a run would take none of them.
+    pub(super) sensor_problem: Option<Problem>,
+    /// The tries of one sensor, by [`Facts::try_sensor`].
+    pub(super) tried: Option<Tried>,
+    /// By [`Facts::look_at_focus`]. None: the configuration does not say which program.
+    pub(super) program: Option<Program>,
+    /// By [`Facts::connect`]. None: the configuration does not say which server.
+    pub(super) server: Option<Result<(), NoAnswer>>,
+    /// When the store was looked at, in ms since the epoch.
+    pub(super) now_ms: i64,
+    /// By [`Facts::look_at_runs`].
+    pub(super) store: Store,
+    /// By [`Facts::look_at_runs`].
+    pub(super) schedule: Schedule,
+}
+
+impl Facts {
+    /// What is there to see without asking anybody, and the sensors to ask: the one that a run would take, else all.
+    ///
+    /// # Errors
+    /// What is wrong with the command line.
+    pub(super) fn of_machine(args: &cli::Args, doctor: &cli::Doctor) -> Result<(Facts, Vec<Sensor>), Error> {
+        let root = PathBuf::from(doctor.root.as_deref().unwrap_or("/"));
+        let credential = Credential::find(&root);
+        let configuration = Configuration::load(&root, args, credential.as_ref())?;
+        let config = &configuration.config;
+        let (sensors, asked, sensor_problem) = kernel::sensors(config);
+        let facts = Facts {
+            boot: Boot::look(&root),
+            kernel: Kernel::look(&root, &config.sysfs),
+            configuration,
+            credential,
+            sensors,
+            sensor_problem,
+            tried: None,
+            program: None,
+            server: None,
+            now_ms: 0,
+            store: Store::Absent,
+            schedule: Schedule::default(),
+            root,
+        };
+        Ok((facts, asked))
+    }
+
+    /// Asks this sensor, which takes some seconds.
+    pub(super) fn try_sensor(&mut self, sensor: &Sensor) {
+        let kernel_log = self.root.join("dev/kmsg");
+        self.tried = Some(Tried::ask(sensor, &self.configuration.config, &kernel_log));
+    }
+
+    pub(super) fn look_at_focus(&mut self) {
+        let focus = self.configuration.config.focus.as_ref();
+        self.program = focus.map(|focus| Program::look(&self.root, focus));
+    }
+
+    /// Asks the server for a connection; takes [`delivery::TIME_LIMIT`] at most.
+    pub(super) fn connect(&mut self) {
+        let focus = self.configuration.config.focus.as_ref();
+        self.server = focus.map(delivery::connect);
+    }
+
+    pub(super) fn look_at_runs(&mut self) {
+        let now = Moment::now();
+        self.store = Store::look(&self.configuration.config.store.path, &now);
+        self.schedule = Schedule::look(&self.root);
+        self.now_ms = now.wall_ms;
+    }
+}
+
+/// The names in a folder, in order; none if it is not there.
+///
+/// # Errors
+/// What else keeps it from being read.
+fn names_in(dir: &Path) -> Result<Vec<String>, Problem> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|error| Problem::file("read", dir, &error))?,
+    };
+    let mut names: Vec<String> =
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// What an error says, for a finding to tell.
+fn problem_of(error: &Error) -> Problem {
+    error.problem().cloned().unwrap_or_else(|| Problem::new(error.to_string()))
+}
