@@ -308,108 +308,28 @@ fn a_wrong_command_line_is_no_finding() {
     pi.bench.outcome(&mut command).fails(64, &["--attempts"]);
 }
 
-// ---- overlay
+// ---- the boot partition
 
 #[test]
-fn an_overlay_file_that_is_missing_or_broken_is_found() {
+fn the_boot_partition_is_looked_at_in_both_of_its_places() {
     let pi = Pi::new();
     pi.file("boot/firmware/overlays/iio-focus-dht22.dtbo", "<html>");
     pi.has(&[("overlay file", "is not a device tree", "sudo make install")]);
     pi.remove("boot/firmware/overlays/iio-focus-dht22.dtbo");
     pi.has(&[("overlay file", "ENOENT", "sudo make install")]);
-}
-
-#[test]
-fn the_older_place_of_the_boot_partition_is_known() {
-    let pi = Pi::new();
-    fs::rename(pi.root("boot/firmware"), pi.root("old")).unwrap();
-    fs::remove_dir(pi.root("boot")).unwrap();
-    fs::rename(pi.root("old"), pi.root("boot")).unwrap();
-    pi.says("config.txt", "ok", "/boot/config.txt line 4");
-}
-
-#[test]
-fn a_pi_without_its_boot_partition_is_wrong_and_another_machine_is_not() {
-    let pi = Pi::new();
+    pi.config_txt("dtoverlay=dht11\n");
+    let findings = pi.has(&[]);
+    expect(&findings, "config.txt", "note", "/boot/firmware/config.txt line 1: dht11 on GPIO 4");
     pi.remove("boot/firmware/config.txt");
+    pi.file("boot/config.txt", "dtoverlay=dht11\n");
+    pi.says("config.txt", "note", "/boot/config.txt line 1");
+    pi.remove("boot/config.txt");
+    fs::create_dir(pi.root("boot/config.txt")).unwrap();
+    pi.has(&[("config.txt", "EISDIR", "put a file there")]);
+    fs::remove_dir(pi.root("boot/config.txt")).unwrap();
     pi.has(&[("overlay file", "no config.txt in", "mount the Pi's boot partition")]);
     fs::remove_file(pi.bench.path("sys/firmware/devicetree/base/model")).unwrap();
     pi.says("overlay file", "note", "no Raspberry Pi");
-}
-
-#[test]
-fn without_its_line_in_config_txt_there_is_no_sensor() {
-    let pi = Pi::new();
-    pi.config_txt("# dtoverlay=iio-focus-dht22\n");
-    pi.says("config.txt", "note", "no dtoverlay=iio-focus-dht22");
-    pi.no_sensor();
-    pi.file(
-        &format!("lib/modules/{}/modules.dep", release()),
-        "kernel/drivers/iio/humidity/dht11.ko.xz: x\n",
-    );
-    pi.has(&[
-        ("config.txt", "no dtoverlay=iio-focus-dht22", "dtoverlay=iio-focus-dht22,gpiopin=4 and restart"),
-        ("sensor", "no temperature and humidity sensor", "wrong above"),
-    ]);
-}
-
-#[test]
-fn the_firmwares_own_overlay_on_the_same_pin_is_a_clash_and_on_another_pin_is_not() {
-    let pi = Pi::new();
-    for text in [
-        "dtoverlay=dht11\ndtoverlay=iio-focus-dht22\n",
-        "dtoverlay=dht11,gpiopin=4\ndtoverlay=iio-focus-dht22",
-    ] {
-        pi.config_txt(text);
-        pi.has(&[(
-            "config.txt",
-            "line 2: iio-focus-dht22 on GPIO 4, which dht11 of line 1 has",
-            "delete line 1",
-        )]);
-    }
-    pi.config_txt("dtoverlay=iio-focus-dht22\ndtoverlay=dht11\ndtparam=gpiopin=4\n");
-    pi.has(&[(
-        "config.txt",
-        "line 2: dht11 on GPIO 4, which iio-focus-dht22 of line 1 has",
-        "delete line 2",
-    )]);
-    pi.config_txt("dtoverlay=iio-focus-dht22\ndtoverlay=iio-focus-dht22,label=again\n");
-    pi.has(&[(
-        "config.txt",
-        "line 2: iio-focus-dht22 on GPIO 4, which iio-focus-dht22 of line 1 has",
-        "delete line 1",
-    )]);
-    pi.config_txt("[pi4]\ndtoverlay=dht11\n[pi3]\ndtoverlay=iio-focus-dht22\n");
-    pi.says("config.txt", "ok", "on GPIO 4, only under [pi3]");
-
-    pi.dht11("dht11@11", &[0, 0, 0, 9, 0, 0, 0, 17, 0, 0, 0, 0]);
-    pi.config_txt("dtoverlay=iio-focus-dht22\ndtoverlay=dht11,gpiopin=17\n");
-    pi.says("config.txt", "note", "line 2: dht11 on GPIO 17: the firmware's own overlay");
-    pi.says("device", "ok", "dht11@11 on GPIO 17");
-}
-
-#[test]
-fn the_firmwares_own_overlay_will_do() {
-    let pi = Pi::new();
-    pi.config_txt("dtoverlay=dht11\n");
-    pi.remove("boot/firmware/overlays/iio-focus-dht22.dtbo");
-    pi.says("config.txt", "note", "line 1: dht11 on GPIO 4: the firmware's own overlay");
-    pi.says("overlay file", "note", "ENOENT");
-}
-
-#[test]
-fn a_pin_that_is_no_number_is_found() {
-    let pi = Pi::new();
-    pi.config_txt("dtoverlay=iio-focus-dht22,gpiopin=D4\n");
-    pi.has(&[("config.txt", "line 1: gpiopin of iio-focus-dht22 is not a number", "gpiopin=4")]);
-}
-
-#[test]
-fn a_config_txt_that_cannot_be_read_is_found() {
-    let pi = Pi::new();
-    pi.remove("boot/firmware/config.txt");
-    fs::create_dir(pi.root("boot/firmware/config.txt")).unwrap();
-    pi.has(&[("config.txt", "EISDIR", "put a file there")]);
 }
 
 // ---- driver
@@ -434,35 +354,14 @@ fn a_kernel_without_the_driver_or_without_its_modules_is_found() {
 }
 
 #[test]
-fn another_sensor_needs_no_dht11_driver() {
-    let pi = Pi::new();
-    fs::remove_dir_all(pi.bench.path("sys/bus/platform")).unwrap();
-    pi.config_txt("");
-    pi.says("driver", "note", "has no modules in");
-    pi.says("device", "note", "no device for the dht11 driver");
-}
-
-#[test]
 fn a_device_without_its_driver_is_found() {
     let pi = Pi::new();
     fs::remove_file(pi.bench.path("sys/bus/platform/devices/dht11@4/driver")).unwrap();
     pi.has(&[("device", "dht11@4 on GPIO 4 has no driver", "echo dht11@4 | sudo tee ")]);
-    fs::remove_dir(pi.bench.path("sys/bus/platform/drivers/dht11")).unwrap();
-    pi.has(&[("device", "dht11@4 on GPIO 4 has no driver", "sudo modprobe dht11")]);
-}
-
-#[test]
-fn what_config_txt_has_for_another_model_is_not_missed() {
-    let pi = Pi::new();
-    pi.config_txt("dtoverlay=iio-focus-dht22\n[pi5]\ndtoverlay=iio-focus-dht22,gpiopin=17\n");
-    pi.says("config.txt", "ok", "on GPIO 17, only under [pi5]");
-}
-
-#[test]
-fn a_pin_that_config_txt_has_and_the_kernel_has_not_wants_a_restart() {
-    let pi = Pi::new();
-    pi.config_txt("dtoverlay=iio-focus-dht22,gpiopin=17\n");
-    pi.has(&[("device", "asks for a sensor on GPIO 17", "restart")]);
+    pi.config_txt("dtoverlay=dht11,gpiopin=17\n");
+    pi.dht11("dht11@11", &[0, 0, 0, 9, 0, 0, 0, 17, 0, 0, 0, 0]);
+    let findings = pi.findings(&[]);
+    expect(&findings, "device", "ok", "dht11@11 on GPIO 17 is bound");
 }
 
 // ---- sensor
@@ -532,84 +431,31 @@ fn answer(pi: &Pi, answers: &'static [&str], log: &'static str) -> thread::JoinH
 }
 
 #[test]
-fn five_tries_are_made_and_each_is_named() {
-    let pi = Pi::new();
-    replace_by_link(&temperature(&pi), "/proc/self/mem");
-    pi.has(&[("tries", "kitchen: 0 good of 5 (EIO, EIO, EIO, EIO, EIO)", "pull-up")]);
-}
-
-#[test]
-fn a_futile_try_is_the_last() {
-    let pi = Pi::new();
-    replace_by_link(&temperature(&pi), "/dev/null/x");
-    fs::write(pi.bench.path("sys/bus/iio/devices/iio:device0/in_temp_raw"), "1\n").unwrap();
-    fs::remove_file(temperature(&pi)).unwrap();
-    replace_by_link(&pi.bench.path("sys/bus/iio/devices/iio:device0/in_temp_raw"), "/proc");
-    pi.has(&[("tries", "0 good of 1 (EISDIR)", "")]);
-}
-
-#[test]
-fn what_is_out_of_range_is_no_good_try() {
+fn five_tries_are_made_unless_one_is_futile() {
     let pi = Pi::new();
     fs::write(temperature(&pi), "99000\n").unwrap();
     let findings = pi.has(&[("tries", "0 good of 5 (out of range, ", "temperature-range")]);
     expect(&findings, "tries", "wrong", "; last: temperature 99 ");
-}
-
-#[test]
-fn a_few_good_tries_are_enough_to_go_on_and_worth_a_word() {
-    let pi = Pi::new();
-    let player = answer(&pi, &["x", "20600\n", "x", "21000\n", ""], "");
-    let findings = pi.has(&[]);
-    player.join().unwrap();
-    expect(
-        &findings,
-        "tries",
-        "note",
-        "2 good of 5 (bad value, ok, bad value, ok, bad value), temperature=21.0",
-    );
-    let player = answer(&pi, &["x", "1\n", "2\n", "3\n", "y"], "");
-    let findings = pi.has(&[]);
-    player.join().unwrap();
-    expect(&findings, "tries", "ok", "3 good of 5");
+    replace_by_link(&temperature(&pi), "/proc/self/mem");
+    pi.has(&[("tries", "kitchen: 0 good of 5 (EIO, EIO, EIO, EIO, EIO)", "pull-up")]);
+    replace_by_link(&temperature(&pi), "/proc");
+    pi.has(&[("tries", "kitchen: 0 good of 1 (EISDIR)", "dmesg")]);
 }
 
 #[test]
 fn the_kernels_own_words_are_added_to_the_tries() {
-    for (log, said) in [
-        ("3,9,9,-;dht11 dht11@4: Only 0 signal edges detected\n", "Only 0 signal edges detected 5 times"),
-        (
-            "3,9,9,-;dht11 dht11@4: Don't know how to decode data: 7 1 2 3\n",
-            "Don't know how to decode data: 7 1 2 3 5 times",
-        ),
-    ] {
-        let pi = Pi::new();
-        let player = answer(&pi, &["x"; 5], log);
-        let findings = pi.has(&[("tries", "0 good of 5", "the driver gave no usable number")]);
-        player.join().unwrap();
-        expect(&findings, "kernel log", "note", said);
-    }
-}
-
-#[test]
-fn what_the_kernel_says_of_others_and_said_before_is_not_quoted() {
     let pi = Pi::new();
     let player = answer(
         &pi,
-        &["1\n"; 5],
-        "3,9,9,-;dht11 dht11@41: Only 0 signal edges detected\n3,9,9,-;usb 1-1: dht11 dht11@4: fake\n",
+        &["x", "20600\n", "x", "21000\n", ""],
+        "3,9,9,-;dht11 dht11@4: Only 0 signal edges detected\n3,9,9,-;dht11 dht11@41: another\n",
     );
-    pi.says("kernel log", "ok", "nothing about kitchen meanwhile");
-    player.join().unwrap();
-}
-
-#[test]
-fn a_kernel_log_that_cannot_be_read_is_said() {
-    let pi = Pi::new();
-    pi.remove("dev/kmsg");
     let findings = pi.has(&[]);
-    expect(&findings, "kernel log", "note", "cannot read ");
-    expect(&findings, "kernel log", "note", "/dev/kmsg: ENOENT");
+    player.join().unwrap();
+    let tries = "2 good of 5 (bad value, ok, bad value, ok, bad value), temperature=21.0";
+    expect(&findings, "tries", "note", tries);
+    expect(&findings, "kernel log", "note", "Only 0 signal edges detected 5 times");
+    assert!(findings.iter().all(|finding| !finding.found.contains("another")), "{findings:#?}");
 }
 
 #[test]
@@ -643,8 +489,11 @@ fn a_signal_ends_it_at_once() {
 // ---- focus
 
 #[test]
-fn a_focus_that_cannot_run_here_is_found() {
+fn focus_is_looked_at_where_the_configuration_says() {
     let mut pi = Pi::new();
+    pi.remove("usr/local/bin/focus");
+    pi.has(&[("focus", "there is no program focus in PATH=", "full path")]);
+    pi.remove("etc/iio-focus.toml");
     pi.bench.set("focus.program", "\"/opt/focus\"");
     pi.has(&[("focus", "/root/opt/focus is not there", "set program in [focus]")]);
     fs::create_dir_all(pi.root("opt/focus")).unwrap();
@@ -653,27 +502,12 @@ fn a_focus_that_cannot_run_here_is_found() {
     pi.link("opt/focus", "focus");
     pi.has(&[("focus", "/root/opt/focus: ELOOP", "put a file there")]);
     pi.remove("opt/focus");
-    let (other, name) = if ARCH == "aarch64" { (62, "amd64 (x86_64)") } else { (183, "arm64 (aarch64)") };
+    let other = if ARCH == "aarch64" { 62 } else { 183 };
     pi.file("opt/focus", elf(other));
     pi.has(&[("focus", "/root/opt/focus is not executable", "chmod 755")]);
-    let executable = || fs::set_permissions(pi.root("opt/focus"), fs::Permissions::from_mode(0o755)).unwrap();
-    executable();
-    pi.has(&[(
-        "focus",
-        &format!("is for {name}, and this machine is {ARCH}"),
-        &format!("install the focus for {ARCH}"),
-    )]);
-    pi.file("opt/focus", "<html>");
-    pi.has(&[("focus", "neither a program nor a script", "install focus anew")]);
-    pi.file("opt/focus", "#!/bin/sh\n");
-    pi.says("focus", "ok", "a script");
-}
-
-#[test]
-fn a_focus_that_is_not_in_path_is_found() {
-    let pi = Pi::new();
-    pi.remove("usr/local/bin/focus");
-    pi.has(&[("focus", "there is no program focus in PATH=", "full path")]);
+    fs::set_permissions(pi.root("opt/focus"), fs::Permissions::from_mode(0o755)).unwrap();
+    let here = format!("and this machine is {ARCH}");
+    pi.has(&[("focus", &here, &format!("install the focus for {ARCH}"))]);
 }
 
 // ---- configuration
@@ -689,6 +523,7 @@ fn a_wrong_configuration_is_found_and_what_does_not_need_it_is_looked_at() {
         expect(&findings, check, "note", "the configuration comes first");
     }
     expect(&findings, "timer or cron", "ok", "iio-focus.timer enabled");
+    expect(&pi.findings(&["--device", "cellar"]), "sensor", "wrong", "no sensor is called \"cellar\"");
 }
 
 #[test]
@@ -848,15 +683,10 @@ fn who_may_not_look_is_told_to_use_sudo() {
 // ---- store
 
 #[test]
-fn a_damaged_store_is_found() {
+fn a_file_that_is_no_store_is_found() {
     let pi = Pi::new();
     fs::write(pi.store(), [b'x'; 8192]).unwrap();
     pi.has(&[("store", "file is not a database", "let a run look at it")]);
-}
-
-#[test]
-fn a_store_that_is_no_file_is_found() {
-    let pi = Pi::new();
     fs::remove_dir_all(pi.root("var/lib/iio-focus")).unwrap();
     pi.link("var/lib/iio-focus/readings.db", "readings.db");
     pi.has(&[("store", "ELOOP", "put a file there"), ("last run", "none yet", "")]);
@@ -885,60 +715,44 @@ fn a_store_that_is_damaged_within_is_found() {
 }
 
 #[test]
-fn a_backlog_is_told_and_a_full_one_is_wrong() {
+fn a_reading_that_waits_and_why_is_told() {
     let mut pi = Pi::new();
     pi.bench.env("FOCUS_FAULT", "silent");
     pi.reads(69);
-    let findings =
-        pi.has(&[("last run", "ended with 69: focus exited with 0 but did not say", "mend what it says")]);
-    expect(&findings, "backlog", "note", "1 of at most 10080 wait");
-    pi.remove("etc/iio-focus.toml");
     pi.bench.set("store.backlog", "1");
     pi.has(&[
         ("backlog", "1 of at most 1 wait: the oldest are being lost", "raise backlog"),
-        ("last run", "", ""),
+        ("last run", "ended with 69: focus exited with 0 but did not say", "mend what it says"),
     ]);
 }
 
 // ---- timer or cron, and the last run
 
 #[test]
-fn nothing_that_starts_it_is_found() {
-    let pi = Pi::new();
-    pi.remove("etc/systemd/system/timers.target.wants/iio-focus.timer");
-    pi.link("etc/systemd/system/timers.target.wants/iio-focus-backup.timer", "/x");
-    pi.file("etc/crontab", "PATH=/opt/iio-focus\n# * * * * * root iio-focus\n");
-    pi.file("etc/cron.d/metrics", "* * * * * root iio-focus status --prometheus >/run/x\n");
-    pi.has(&[("timer or cron", "nothing starts iio-focus", "systemctl enable --now iio-focus.timer")]);
-}
-
-#[test]
 fn every_timer_and_every_cron_line_is_seen() {
     let pi = Pi::new();
-    let timer = "etc/systemd/system/timers.target.wants/iio-focus.timer";
-    pi.remove(timer);
+    for timer in
+        ["run/*/iio-focus@kitchen.timer", "run/*/iio-focus.timer", "usr/lib/*/iio-focus@cellar.timer"]
+    {
+        pi.link(&timer.replace('*', "systemd/system/timers.target.wants"), "/x");
+    }
+    let findings = pi.has(&[]);
+    let timers = findings.iter().find(|finding| finding.check == "timer or cron").unwrap();
+    assert_eq!(timers.found, "iio-focus.timer, iio-focus@cellar.timer, iio-focus@kitchen.timer enabled");
+    for dir in ["etc", "run", "usr/lib"] {
+        fs::remove_dir_all(pi.root(dir).join("systemd/system/timers.target.wants")).unwrap();
+    }
+    pi.has(&[("timer or cron", "nothing starts iio-focus", "systemctl enable --now iio-focus.timer")]);
     for (file, text, found) in [
         ("etc/cron.d/iio-focus", "PATH=/bin\n* * * * * root iio-focus\n", "/etc/cron.d/iio-focus line 2"),
         ("etc/crontab", "*/5 * * * * root /usr/local/bin/iio-focus\n", "/etc/crontab line 1"),
-        ("var/spool/cron/crontabs/pi", "\n@hourly iio-focus --log syslog\n", "/crontabs/pi line 2"),
+        ("var/spool/cron/crontabs/pi.user", "\n@hourly iio-focus --log syslog\n", "/crontabs/pi.user line 2"),
     ] {
         pi.file(file, text);
         pi.says("timer or cron", "ok", found);
         pi.remove(file);
     }
-    pi.link("run/systemd/system/timers.target.wants/iio-focus@kitchen.timer", "/x");
-    pi.link(timer, "/x");
-    pi.says("timer or cron", "ok", "iio-focus.timer, iio-focus@kitchen.timer enabled");
-    pi.file("etc/cron.d/iio-focus", "* * * * * root iio-focus\n");
-    pi.has(&[("timer or cron", "/etc/cron.d/iio-focus line 1", "not both")]);
-}
-
-#[test]
-fn a_cron_file_that_cron_passes_over_is_found() {
-    let pi = Pi::new();
-    pi.remove("etc/systemd/system/timers.target.wants/iio-focus.timer");
     pi.file("etc/cron.d/iio-focus.cron", "* * * * * root iio-focus\n");
-    pi.file("etc/cron.d/iio-focus.dpkg-old", "* * * * * root iio-focus\n");
     pi.has(&[("timer or cron", "cron does not read ", "rename it")]);
 }
 
@@ -953,37 +767,6 @@ fn no_run_and_runs_that_stopped_are_found() {
     fs::remove_dir_all(pi.root("var/lib/iio-focus")).unwrap();
     let findings = pi.has(&[("last run", "none yet", why)]);
     expect(&findings, "store", "note", "is not there: no run has kept anything yet");
-}
-
-#[test]
-fn a_run_that_did_not_come_to_its_end_is_told() {
-    let pi = Pi::new();
-    Connection::open(pi.store()).unwrap().execute_batch("UPDATE reading SET status = NULL").unwrap();
-    pi.says("last run", "note", "it was killed, or is under way");
-    Connection::open(pi.store()).unwrap().execute_batch("UPDATE reading SET status = 143").unwrap();
-    pi.says("last run", "note", "ended with 143");
-}
-
-#[test]
-fn who_takes_a_reading_each_hour_is_not_told_that_they_stopped() {
-    let mut pi = Pi::new();
-    pi.age_runs(3600);
-    pi.reads(0);
-    pi.age_runs(3600);
-    pi.says("last run", "ok", "1h ago: a reading was delivered");
-}
-
-#[test]
-fn a_run_that_failed_is_told_with_its_reason() {
-    let mut pi = Pi::new();
-    fs::write(temperature(&pi), "x").unwrap();
-    pi.reads(74);
-    fs::write(temperature(&pi), "20600\n").unwrap();
-    pi.has(&[(
-        "last run",
-        "ended with 74: no good reading from kitchen in 10 tries: bad value 10 times",
-        "mend",
-    )]);
 }
 
 #[test]
