@@ -70,6 +70,8 @@ pub struct Moment {
     pub boot_ms: i64,
     /// Which boot (`/proc/sys/kernel/random/boot_id`); empty if not known.
     pub boot_id: String,
+    /// Whether the wall clock is synchronised with others, as far as the kernel or systemd-timesyncd says so.
+    pub synchronised: bool,
 }
 
 impl Moment {
@@ -77,14 +79,15 @@ impl Moment {
     #[must_use]
     pub fn now() -> Moment {
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        Moment::in_boot(boot_id.trim().to_owned())
+        Moment::in_boot(boot_id.trim().to_owned(), is_synchronised())
     }
 
-    pub(crate) fn in_boot(boot_id: String) -> Moment {
+    pub(crate) fn in_boot(boot_id: String, synchronised: bool) -> Moment {
         Moment {
             wall_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis),
             boot_ms: millis(since_boot()),
             boot_id,
+            synchronised,
         }
     }
 
@@ -92,7 +95,7 @@ impl Moment {
     /// only the wall clock can be compared.
     #[must_use]
     pub fn since(&self, earlier: &Moment) -> i64 {
-        if self.same_boot(earlier) {
+        if self.is_of_the_boot_of(earlier) {
             self.boot_ms.saturating_sub(earlier.boot_ms)
         } else {
             self.wall_ms.saturating_sub(earlier.wall_ms)
@@ -107,7 +110,9 @@ impl Moment {
         if corrected.abs_diff(earlier.wall_ms) < CLOCK_SET_MS { earlier.wall_ms } else { corrected }
     }
 
-    fn same_boot(&self, other: &Moment) -> bool {
+    /// Whether both are of the same boot.
+    #[must_use]
+    pub fn is_of_the_boot_of(&self, other: &Moment) -> bool {
         !self.boot_id.is_empty() && self.boot_id == other.boot_id
     }
 }
@@ -126,6 +131,16 @@ impl Clock for PlainClock {
         thread::sleep(time);
         Ok(())
     }
+}
+
+/// Whether the wall clock is synchronised: `adjtimex(2)` knows it of chrony, ntpd and systemd-timesyncd. In a sandbox that
+/// forbids this call, systemd-timesyncd's file says it (`systemd-timesyncd.service(8)`).
+#[allow(unsafe_code, reason = "nix has no adjtimex")]
+fn is_synchronised() -> bool {
+    // SAFETY: all bytes zero is a valid timex, and with no modes set the call only fills it.
+    let state = unsafe { nix::libc::adjtimex(&mut std::mem::zeroed()) };
+    let by_kernel = state >= 0 && state != nix::libc::TIME_ERROR;
+    by_kernel || std::path::Path::new("/run/systemd/timesync/synchronized").exists()
 }
 
 pub(crate) fn since_boot() -> Duration {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::child::GRACE;
-use crate::clock::{Clock, Deadline};
+use crate::clock::{Clock, Deadline, millis};
 use crate::config::Config;
 use crate::error::{Error, Exit, Problem, plural};
 use crate::failure::Tally;
@@ -14,10 +14,16 @@ use crate::reading::Reading;
 use crate::retry::{self, Policy, Stop};
 use crate::sensor::{LONGEST_TRY, Sensor};
 use crate::signals::SystemClock;
-use crate::store::{Delivered, Kept, Lock, RunEnd, Store, Undelivered};
+use crate::store::{Delivered, Kept, Lock, RunEnd, Store, Undelivered, Waiting};
 
 /// A reading older than this says nothing about the next one.
 const JUMP_AGE: Duration = Duration::from_secs(600);
+
+/// In one of so many runs the oldest of the backlog goes first.
+const OLDEST_FIRST: i64 = 8;
+
+/// So many readings of the backlog may be refused in one run before the rest of it has to wait.
+const REFUSED_AT_ONCE: usize = 3;
 
 /// A run that delivers, while it is the only one on its store.
 #[derive(Debug)]
@@ -33,10 +39,28 @@ pub struct Run<'a> {
 /// How the deliveries of one run went.
 #[derive(Debug, Default)]
 pub struct Delivery {
-    /// Those that focus delivered, this run's own first.
-    delivered: Vec<Delivered>,
-    /// The one that it did not.
-    undelivered: Option<(Option<i64>, Problem)>,
+    /// How many readings focus delivered.
+    number: usize,
+    /// Those of them that are not marked in the store yet.
+    unmarked: Vec<Delivered>,
+    /// Those of the backlog that it did not deliver.
+    undelivered: Vec<Undelivered>,
+    /// Why this run's own reading was not delivered, if it was tried.
+    own_failure: Option<Problem>,
+    /// The longest time that one delivery took.
+    longest: Duration,
+    /// Why the backlog was left before its end, if it was.
+    backlog_waits: Option<Problem>,
+    /// Nothing is sent yet: the clock is not synchronised.
+    waits_for_clock: bool,
+}
+
+impl Delivery {
+    fn add(&mut self, delivered: Delivered, took: Duration) {
+        self.number += 1;
+        self.unmarked.push(delivered);
+        self.longest = self.longest.max(took);
+    }
 }
 
 /// What a run came to.
@@ -87,40 +111,84 @@ impl<'a> Run<'a> {
         self.store.keep(reading)
     }
 
-    /// Delivers this reading, which is kept there, and then the backlog.
+    /// Delivers this reading, which is kept there, and then the backlog, oldest first. In every eighth run the oldest of
+    /// the backlog goes before it, so that the backlog gets shorter even if the deadline leaves time for one alone.
     pub fn deliver(&mut self, reading: &Kept, id: Option<i64>) -> Delivery {
         let mut delivery = Delivery::default();
-        let begun = self.clock.now();
-        match self.focus.deliver(reading.reading, None, self.deadline, self.clock) {
-            Err(reason) => delivery.undelivered = Some((id, reason)),
-            Ok(()) => {
-                delivery.delivered.push(Delivered { id, taken_ms: reading.taken.wall_ms });
-                self.drain(&mut delivery, id, self.clock.now() - begun);
-            }
+        let Some(own) = id else {
+            self.deliver_own(reading, None, &mut delivery);
+            return delivery;
+        };
+        let moment = self.clock.moment();
+        if !moment.synchronised && self.clock.now() < self.config.store.wait_for_clock {
+            delivery.waits_for_clock = true;
+            return delivery;
+        }
+        let first = if own % OLDEST_FIRST == 0 { self.store.oldest_after(0, own) } else { Vec::new() };
+        let first = first.first().filter(|waiting| waiting.id != own);
+        if let Some(oldest) = first {
+            self.deliver_waiting(oldest, &mut delivery);
+        }
+        self.deliver_own(reading, id, &mut delivery);
+        if delivery.own_failure.is_none() {
+            self.drain(&mut delivery, first.map_or(0, |oldest| oldest.id), own);
         }
         delivery
     }
 
-    /// Delivers what earlier runs left, oldest first, until it is empty, one fails, or the time left would not fit
-    /// another. `own` is this run's own reading, and `longest` how long its delivery took.
-    fn drain(&mut self, delivery: &mut Delivery, own: Option<i64>, mut longest: Duration) {
-        let mut batch = self.store.oldest_after(0).into_iter();
-        while let Some(waiting) = batch.next().filter(|waiting| Some(waiting.id) != own) {
-            let begun = self.clock.now();
-            if !self.deadline.fits(longest + GRACE, self.clock) || self.clock.ending().is_some() {
+    fn deliver_own(&self, reading: &Kept, id: Option<i64>, delivery: &mut Delivery) {
+        let begun = self.clock.now();
+        match self.focus.deliver(reading.reading, None, self.deadline, self.clock) {
+            Err(failure) => delivery.own_failure = Some(failure.problem),
+            Ok(()) => {
+                let delivered = Delivered { id, taken_ms: reading.taken.wall_ms };
+                delivery.add(delivered, self.clock.now() - begun);
+            }
+        }
+    }
+
+    /// Whether focus delivered it.
+    fn deliver_waiting(&self, waiting: &Waiting, delivery: &mut Delivery) -> bool {
+        let begun = self.clock.now();
+        let (id, taken_ms) = (Some(waiting.id), waiting.taken_ms(&self.clock.moment()));
+        let taken_s = taken_ms.div_euclid(1000);
+        match self.focus.deliver(waiting.reading, Some(taken_s), self.deadline, self.clock) {
+            Ok(()) => {
+                delivery.add(Delivered { id, taken_ms }, self.clock.now() - begun);
+                true
+            }
+            Err(failure) => {
+                let reason = failure.problem.to_string();
+                let refused = failure.refused && delivery.number > 0;
+                delivery.undelivered.push(Undelivered { id, reason, refused });
+                delivery.backlog_waits.get_or_insert(failure.problem);
+                false
+            }
+        }
+    }
+
+    /// Delivers what earlier runs left, oldest first, until it is empty or the time left would not fit another. It ends
+    /// when one is not delivered; but some that focus refuses are passed over. `own` is this run's own reading.
+    fn drain(&mut self, delivery: &mut Delivery, after: i64, own: i64) {
+        let mut batch = self.store.oldest_after(after, own).into_iter();
+        while let Some(waiting) = batch.next().filter(|waiting| waiting.id != own) {
+            if self.clock.ending().is_some() {
                 return;
             }
-            let (id, taken_ms) = (Some(waiting.id), self.clock.moment().wall_ms_of(&waiting.taken));
-            let taken_s = taken_ms.div_euclid(1000);
-            if let Err(reason) = self.focus.deliver(waiting.reading, Some(taken_s), self.deadline, self.clock)
-            {
-                delivery.undelivered = Some((id, reason));
+            if !self.deadline.fits(delivery.longest + GRACE, self.clock) {
+                if delivery.number <= 1 {
+                    delivery.backlog_waits.get_or_insert_with(|| no_time_for_backlog(delivery.longest));
+                }
                 return;
             }
-            delivery.delivered.push(Delivered { id, taken_ms });
-            longest = longest.max(self.clock.now() - begun);
+            let delivered = self.deliver_waiting(&waiting, delivery);
+            let refused = delivery.undelivered.iter().filter(|undelivered| undelivered.refused).count();
+            if !delivered && (refused != delivery.undelivered.len() || refused >= REFUSED_AT_ONCE) {
+                return;
+            }
             if batch.len() == 0 {
-                batch = self.store.oldest_after(waiting.id).into_iter();
+                self.store.mark(&std::mem::take(&mut delivery.unmarked), &self.clock.moment());
+                batch = self.store.oldest_after(waiting.id, own).into_iter();
             }
         }
     }
@@ -129,16 +197,18 @@ impl<'a> Run<'a> {
     pub fn settle(&mut self, id: Option<i64>, delivery: &Delivery) -> Outcome {
         let exit = match self.clock.ending() {
             Some(signal) => Exit::Signal(signal),
-            None if delivery.delivered.is_empty() => Exit::NotDelivered,
+            None if delivery.own_failure.is_some() => Exit::NotDelivered,
             None => Exit::Success,
         };
-        let undelivered = delivery
-            .undelivered
-            .as_ref()
-            .map(|(id, reason)| Undelivered { id: *id, reason: reason.to_string() });
-        let alert_raised = self.alert(exit, undelivered.as_ref().map_or("", |failed| &failed.reason));
+        let reason = delivery.own_failure.as_ref().map(Problem::to_string);
+        let alert_raised = match delivery.waits_for_clock {
+            true => None,
+            false => self.alert(exit, reason.as_deref().unwrap_or_default()),
+        };
         let end = RunEnd { at: self.clock.moment(), status: exit.status(), alert_raised };
-        let backlog = self.store.settle(id, &delivery.delivered, undelivered.as_ref(), &end);
+        let own = reason.map(|reason| Undelivered { id, reason, refused: false });
+        let undelivered: Vec<_> = delivery.undelivered.iter().cloned().chain(own).collect();
+        let backlog = self.store.settle(id, &delivery.unmarked, &undelivered, &end);
         Outcome { exit, backlog }
     }
 
@@ -186,6 +256,13 @@ impl<'a> Run<'a> {
     }
 }
 
+/// What is said when the deadline leaves no time for the backlog.
+fn no_time_for_backlog(longest: Duration) -> Problem {
+    let longest = humantime::format_duration(Duration::from_millis(millis(longest).unsigned_abs()));
+    Problem::new(format!("a delivery takes focus {longest}, and the deadline leaves no time for another"))
+        .advise("raise --deadline, and start runs less often if they would meet")
+}
+
 /// One line for the run, and its result.
 ///
 /// # Errors
@@ -196,19 +273,17 @@ pub fn report(reading: &Kept, delivery: Delivery, outcome: &Outcome) -> Result<(
         reading.reading.fields(),
         reading.sensor,
         reading.attempts(),
-        delivery.delivered.len(),
+        delivery.number,
         outcome.backlog.map_or("unknown".to_owned(), |left| left.to_string())
     );
-    let reason = delivery.undelivered.map(|(_, reason)| reason);
-    if delivery.delivered.is_empty() {
-        let reason = reason.unwrap_or_else(|| Problem::new("focus was not started"));
+    if let Some(reason) = delivery.own_failure {
         return Err(match outcome.exit {
             Exit::Signal(signal) => Error::Signal(signal, format!("{line}: {reason}")),
             _ => Error::NotDelivered(line, reason),
         });
     }
-    log::info!("{line}");
-    if let Some(reason) = reason {
+    log::info!("{line}{}", if delivery.waits_for_clock { " clock=unsynchronised" } else { "" });
+    if let Some(reason) = delivery.backlog_waits {
         log::warn!("the backlog has to wait: {reason}");
     }
     match outcome.exit {

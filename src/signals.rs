@@ -23,7 +23,8 @@ const ENDING: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Si
 pub struct SystemClock {
     signals: SignalFd,
     ending: Cell<Option<Signal>>,
-    boot_id: OnceCell<String>,
+    /// The first moment that was asked for: what does not change in a run is looked up once.
+    first: OnceCell<Moment>,
 }
 
 impl SystemClock {
@@ -51,7 +52,7 @@ impl SystemClock {
         Ok(SystemClock {
             signals: SignalFd::with_flags(&mask, flags)?,
             ending: Cell::new(None),
-            boot_id: OnceCell::new(),
+            first: OnceCell::new(),
         })
     }
 
@@ -69,7 +70,8 @@ impl SystemClock {
     /// The current time on both clocks.
     #[must_use]
     pub fn moment(&self) -> Moment {
-        Moment::in_boot(self.boot_id.get_or_init(|| Moment::now().boot_id).clone())
+        let first = self.first.get_or_init(Moment::now);
+        Moment::in_boot(first.boot_id.clone(), first.synchronised)
     }
 
     /// Waits until one of `fds` is ready or the deadline is reached. A signal ends the wait if this clock is among

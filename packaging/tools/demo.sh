@@ -34,6 +34,7 @@ server-port = $(sed 's/.*://' "$work/port")
 tags = { room = "kitchen" }
 [store]
 path = "$work/readings.db"
+wait-for-clock = "0s"
 END
 chmod 600 "$work/iio-focus.toml"
 

@@ -13,7 +13,7 @@ use crate::output::{stdout_error, unless_closed};
 use crate::reading::to_units;
 use crate::store::Sample;
 
-const HEADER: &str = "time,sensor,temperature_celsius,humidity_percent,attempts,delivered\n";
+const HEADER: &str = "time,sensor,temperature_celsius,humidity_percent,attempts,delivered,time_certain\n";
 
 /// How many bytes are written at once.
 const BUFFER: usize = 64 * 1024;
@@ -27,6 +27,7 @@ struct Line<'a> {
     humidity_percent: f64,
     attempts: u32,
     delivered: Option<String>,
+    time_certain: bool,
 }
 
 /// Prints the stored readings in the order in which they were taken, one per line, as CSV or JSON. Only a few of them
@@ -58,18 +59,20 @@ impl Line<'_> {
             humidity_percent: to_units(sample.reading.humidity_mpercent),
             attempts: sample.attempts,
             delivered: sample.delivered_ms.map(times::rfc3339),
+            time_certain: sample.time_certain,
         }
     }
 
     fn csv(&self) -> String {
         format!(
-            "{},{},{:?},{:?},{},{}",
+            "{},{},{:?},{:?},{},{},{}",
             self.time,
             csv_field(self.sensor),
             self.temperature_celsius,
             self.humidity_percent,
             self.attempts,
-            self.delivered.as_deref().unwrap_or_default()
+            self.delivered.as_deref().unwrap_or_default(),
+            self.time_certain
         )
     }
 }
@@ -101,17 +104,24 @@ mod tests {
             (i32::MIN, "-2147483.648"),
         ] {
             let reading = Reading { temperature_mdegc: milli, humidity_mpercent: milli };
-            let sample =
-                Sample { at_ms: 0, reading, sensor: "x".to_owned(), attempts: 1, delivered_ms: Some(1_500) };
+            let sample = Sample {
+                at_ms: 0,
+                time_certain: true,
+                reading,
+                sensor: "x".to_owned(),
+                attempts: 1,
+                delivered_ms: Some(1_500),
+            };
             assert_eq!(
                 Line::of(&sample).csv(),
-                format!("1970-01-01T00:00:00.000Z,x,{text},{text},1,1970-01-01T00:00:01.500Z")
+                format!("1970-01-01T00:00:00.000Z,x,{text},{text},1,1970-01-01T00:00:01.500Z,true")
             );
             assert_eq!(
                 serde_json::to_string(&Line::of(&sample)).unwrap(),
                 format!(
                     "{{\"time\":\"1970-01-01T00:00:00.000Z\",\"sensor\":\"x\",\"temperature_celsius\":{text},\
-                     \"humidity_percent\":{text},\"attempts\":1,\"delivered\":\"1970-01-01T00:00:01.500Z\"}}"
+                     \"humidity_percent\":{text},\"attempts\":1,\"delivered\":\"1970-01-01T00:00:01.500Z\",\
+                     \"time_certain\":true}}"
                 )
             );
         }

@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::DEFAULT_STORE;
 use super::kind::{
     ABSOLUTE_PATH, ALERT_AFTER, ATTEMPTS, BACKLOG, CONFIRM, DISTANCE, FIELDS, KEEP, Kind, LICENSE, OFFSET,
-    PAUSE, PCODE, PORT, RANGE, SPAN, TAG_NAME, TEXT, Value,
+    PAUSE, PCODE, PORT, RANGE, SPAN, TAG_NAME, TEXT, Value, WAIT,
 };
 use crate::error::{Error, Problem};
 use crate::focus::Confirm;
@@ -90,6 +90,7 @@ tables! {
         "path"               TEXT           path: PathBuf = DEFAULT_STORE.into();
         "keep"               KEEP           keep: Duration = Duration::from_secs(30 * 86_400);
         "backlog"            BACKLOG        backlog: u32 = 10_080;
+        "wait-for-clock"     WAIT           wait_for_clock: Duration = Duration::from_secs(600);
     }
 }
 

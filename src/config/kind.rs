@@ -63,6 +63,9 @@ kinds! {
     /// A wait that may be none.
     PAUSE: Duration = "a duration in quotes, from 0s to 10m, such as \"2100ms\"",
         |value| value.duration(Duration::ZERO..=600 * SECOND);
+    /// For something that comes later than all else, or never.
+    WAIT: Duration = "a duration in quotes, from 0s to 1day, such as \"10m\"",
+        |value| value.duration(Duration::ZERO..=24 * HOUR);
     /// A time limit.
     SPAN: Duration = "a duration in quotes, from 10ms to 1h, such as \"15s\"",
         |value| value.duration(10 * MILLISECOND..=HOUR);

@@ -131,6 +131,7 @@ impl Config {
                 path: under(sources.root, store.path),
                 keep: store.keep,
                 backlog: store.backlog,
+                wait_for_clock: store.wait_for_clock,
             },
             warnings: sources.warnings,
         })

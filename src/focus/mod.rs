@@ -33,6 +33,16 @@ pub enum Confirm {
 /// What to do when focus is not found.
 pub(crate) const SET_PROGRAM: &str = "set program in [focus] to its full path";
 
+/// Why focus did not deliver.
+#[derive(Debug)]
+pub struct DeliveryFailure {
+    /// What happened, in focus's own words where it said any.
+    pub problem: Problem,
+    /// Focus ended by itself and did not deliver. Else it was not started, did not end in time or was killed, which says
+    /// nothing about this reading.
+    pub refused: bool,
+}
+
 /// An alert that focus can send.
 #[derive(Clone, Copy, Debug)]
 pub struct Notice<'a> {
@@ -78,18 +88,21 @@ impl Focus {
     /// focus has not ended in time for `until`, it is killed.
     ///
     /// # Errors
-    /// A [`Problem`] if the reading does not count as delivered. It quotes a line that focus printed, if there is one.
+    /// A [`DeliveryFailure`] if the reading does not count as delivered.
     pub fn deliver(
         &self,
         reading: Reading,
         taken: Option<i64>,
         until: Deadline,
         clock: &SystemClock,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), DeliveryFailure> {
         let taken = taken.map(|seconds| ["-now".to_owned(), seconds.to_string()]);
         let input = reading.json(&self.fields) + "\n";
-        let (ending, transcript) = self.run(taken.as_slice().as_flattened(), &input, until, clock)?;
-        verdict(&ending, &transcript, self.confirm)
+        let (ending, transcript) = self
+            .run(taken.as_slice().as_flattened(), &input, until, clock)
+            .map_err(|problem| DeliveryFailure { problem, refused: false })?;
+        let refused = matches!(ending, Ending::Exited(_));
+        verdict(&ending, &transcript, self.confirm).map_err(|problem| DeliveryFailure { problem, refused })
     }
 
     /// Runs focus once to send an alert (`-alert`, which is in its documentation, but not in the usage text of

@@ -1,23 +1,29 @@
 //! What the commands see of the store: they only read it.
 
+use std::collections::HashMap;
 use std::path::Path;
 
+use rusqlite::types::{FromSqlError, ValueRef};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
+use super::backlog;
+use super::boot::BootClock;
+use super::files::reserve_index;
 use super::schema::{self, Trouble};
-use super::waiting;
-use crate::clock::{CLOCK_SET_MS, Moment};
+use crate::clock::Moment;
 use crate::error::{Error, Exit, Problem};
 use crate::failure::Tally;
 use crate::reading::Reading;
 
 /// The store, open for reading.
 ///
-/// Times are what the wall clock says now, in ms since the epoch: one that was set later in this boot counts for what
-/// was kept before, as it does for what is delivered.
+/// Times are in ms since the epoch, as far as they are known now: what was kept before the clock was set, in this boot
+/// or in an earlier one, has the time that the boot clock gives it.
 #[derive(Debug)]
 pub struct History {
     db: Connection,
+    now: Moment,
+    boots: HashMap<String, BootClock>,
 }
 
 /// One kept reading.
@@ -25,6 +31,8 @@ pub struct History {
 pub struct Sample {
     /// When it was taken, in ms since the epoch.
     pub at_ms: i64,
+    /// Whether that time is known: the clock was synchronised in that boot, or an earlier version kept the reading.
+    pub time_certain: bool,
     /// The values, calibrated.
     pub reading: Reading,
     /// The sensor's label or IIO name.
@@ -35,7 +43,7 @@ pub struct Sample {
     pub delivered_ms: Option<i64>,
 }
 
-/// One run that came to its end.
+/// One run that came to its end, or was ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastRun {
     /// When, in ms since the epoch.
@@ -44,18 +52,29 @@ pub struct PastRun {
     pub attempts: u32,
     /// Those that failed.
     pub failures: Tally,
-    /// Its exit status; none: it was killed, or the power went.
+    /// Its exit status; none: it was killed, or the power went, or it is under way.
     pub status: Option<u8>,
     /// What was wrong, as the log said it.
     pub error: Option<String>,
 }
 
 impl PastRun {
-    /// It took a reading and delivered it.
+    /// It took a reading and delivered it, or keeps it until the clock is synchronised.
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.status == Some(Exit::Success.status())
     }
+}
+
+/// Readings that are passed over for now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PassedOver {
+    /// How many focus refused several times.
+    pub refused: u32,
+    /// Why it refused the oldest of them.
+    pub reason: Option<String>,
+    /// How many another machine took.
+    pub foreign: u32,
 }
 
 /// Which readings are asked for.
@@ -82,21 +101,10 @@ impl History {
                 _ => Problem::file("read the store", path, &error),
             }));
         }
-        let db = Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        );
-        db.map_err(Trouble::from)
-            .and_then(|db| {
-                db.busy_timeout(schema::BUSY)?;
-                schema::check(&db)?;
-                db.execute_batch(&views(now))?;
-                Ok(History { db })
-            })
-            .map_err(|trouble| {
-                let advice = "if it belongs to another user, try with sudo";
-                Error::Store(cannot(&trouble.to_string()).advise(advice))
-            })
+        open(path, now).map_err(|trouble| {
+            let advice = "if it belongs to another user, try with sudo";
+            Error::Store(cannot(&trouble.to_string()).advise(advice))
+        })
     }
 
     /// Shows each reading of the selection, in the order they were taken, until `each` says no.
@@ -108,26 +116,26 @@ impl History {
         selection: &Selection<'_>,
         mut each: impl FnMut(Sample) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let text = format!(
-            "SELECT {SAMPLE} FROM sample
-             WHERE at_ms >= ?1 AND at_ms < ?2 AND (?3 IS NULL OR sensor = ?3) ORDER BY id"
-        );
+        let text = format!("SELECT {SAMPLE} FROM reading WHERE ?1 IS NULL OR sensor = ?1 ORDER BY id");
         let (since, until) = (selection.since_ms.unwrap_or(i64::MIN), selection.until_ms.unwrap_or(i64::MAX));
         let mut statement = self.db.prepare(&text).map_err(unreadable)?;
-        let mut rows = statement.query((since, until, selection.sensor)).map_err(unreadable)?;
+        let mut rows = statement.query([selection.sensor]).map_err(unreadable)?;
         while let Some(row) = rows.next().map_err(unreadable)? {
-            each(sample(row).map_err(unreadable)?)?;
+            let (at_ms, _) = self.time_of(row).map_err(unreadable)?;
+            if (since..until).contains(&at_ms) {
+                each(self.sample(row).map_err(unreadable)?)?;
+            }
         }
         Ok(())
     }
 
-    /// The newest reading, if there is one.
+    /// The newest reading, if there is one: the last that was taken, whatever the clock said.
     ///
     /// # Errors
     /// [`Error::Store`]
     pub fn newest(&self) -> Result<Option<Sample>, Error> {
-        let newest = format!("SELECT {SAMPLE} FROM sample ORDER BY id DESC LIMIT 1");
-        self.db.query_row(&newest, [], sample).optional().map_err(unreadable)
+        let newest = format!("SELECT {SAMPLE} FROM reading ORDER BY id DESC LIMIT 1");
+        self.db.query_row(&newest, [], |row| self.sample(row)).optional().map_err(unreadable)
     }
 
     /// When the last delivery was, in ms since the epoch, if there was one.
@@ -135,25 +143,65 @@ impl History {
     /// # Errors
     /// [`Error::Store`]
     pub fn last_delivery_ms(&self) -> Result<Option<i64>, Error> {
-        self.db.query_row("SELECT max(delivered_ms) FROM reading", [], |row| row.get(0)).map_err(unreadable)
+        let last = "SELECT delivered_ms FROM reading WHERE delivered_ms IS NOT NULL ORDER BY id DESC LIMIT 1";
+        self.db.query_row(last, [], |row| row.get(0)).optional().map_err(unreadable)
     }
 
-    /// How many readings wait to be delivered.
+    /// How many readings wait to be delivered, those that are passed over among them.
     ///
     /// # Errors
     /// [`Error::Store`]
     pub fn backlog(&self) -> Result<u32, Error> {
-        waiting(&self.db).map_err(unreadable)
+        backlog::count(&self.db).map_err(unreadable)
     }
 
-    /// All runs since then (in ms since the epoch), the oldest first.
+    /// Which readings of the backlog are passed over.
+    ///
+    /// # Errors
+    /// [`Error::Store`]
+    pub fn passed_over(&self) -> Result<PassedOver, Error> {
+        let text = "SELECT count(*) FILTER (WHERE machine IS NULL), count(*) FILTER (WHERE machine IS NOT NULL),
+                           (SELECT reason FROM parked JOIN reading USING (id) WHERE machine IS NULL ORDER BY id LIMIT 1)
+                    FROM parked";
+        let passed_over = |row: &Row<'_>| {
+            Ok(PassedOver { refused: row.get(0)?, foreign: row.get(1)?, reason: row.get(2)? })
+        };
+        self.db.query_row(text, [], passed_over).map_err(unreadable)
+    }
+
+    /// All runs since then (in ms since the epoch), in the order they were made.
     ///
     /// # Errors
     /// [`Error::Store`]
     pub fn runs(&self, since_ms: i64) -> Result<Vec<PastRun>, Error> {
         let all = || -> rusqlite::Result<Vec<PastRun>> {
-            let mut statement = self.db.prepare("SELECT * FROM past WHERE at_ms >= ?1 ORDER BY at_ms")?;
-            statement.query_map([since_ms], run)?.collect()
+            let mut runs = Vec::new();
+            let mut misses = self.db.prepare(
+                "SELECT ended_ms, boot_ms, boot_id, after_id, attempts, failures, status, error FROM miss
+                 ORDER BY after_id, id",
+            )?;
+            let mut misses = misses.query([])?;
+            let mut readings = self.db.prepare(
+                "SELECT taken_ms, boot_ms, boot_id, id, attempts, failures, status, reason FROM reading ORDER BY id",
+            )?;
+            let mut readings = readings.query([])?;
+            let mut miss = misses.next()?;
+            while let Some(reading) = readings.next()? {
+                // A run without a reading comes after the newest reading that it saw.
+                while let Some(row) = miss {
+                    if row.get::<_, i64>(3)? >= reading.get(3)? {
+                        break;
+                    }
+                    runs.extend(self.run_since(row, since_ms)?);
+                    miss = misses.next()?;
+                }
+                runs.extend(self.run_since(reading, since_ms)?);
+            }
+            while let Some(row) = miss {
+                runs.extend(self.run_since(row, since_ms)?);
+                miss = misses.next()?;
+            }
+            Ok(runs)
         };
         all().map_err(unreadable)
     }
@@ -167,6 +215,69 @@ impl History {
         let verdict: String = self.db.query_row(check, [], |row| row.get(0)).map_err(unreadable)?;
         Ok((verdict != "ok").then_some(verdict))
     }
+
+    /// When something was that a row begins with: wall clock, boot clock, boot. And whether that is certain.
+    fn time_of(&self, row: &Row<'_>) -> rusqlite::Result<(i64, bool)> {
+        let (wall_ms, boot_ms) = (row.get(0)?, row.get(1)?);
+        let boot_id = match row.get_ref(2)? {
+            ValueRef::Text(text) => std::str::from_utf8(text).unwrap_or_default(),
+            _ => return Err(FromSqlError::InvalidType.into()),
+        };
+        let known = self.boots.get(boot_id);
+        let certain = known.is_none_or(|boot| boot.certain);
+        if boot_id == self.now.boot_id && !boot_id.is_empty() {
+            let now = BootClock { offset_ms: self.now.wall_ms.saturating_sub(self.now.boot_ms), certain };
+            return Ok((now.wall_ms_of(wall_ms, boot_ms), certain || self.now.synchronised));
+        }
+        Ok((known.map_or(wall_ms, |boot| boot.wall_ms_of(wall_ms, boot_ms)), certain))
+    }
+
+    fn sample(&self, row: &Row<'_>) -> rusqlite::Result<Sample> {
+        let (at_ms, time_certain) = self.time_of(row)?;
+        Ok(Sample {
+            at_ms,
+            time_certain,
+            reading: Reading { temperature_mdegc: row.get(3)?, humidity_mpercent: row.get(4)? },
+            sensor: row.get(5)?,
+            attempts: row.get(6)?,
+            delivered_ms: row.get(7)?,
+        })
+    }
+
+    /// The run of a row, unless it was before.
+    fn run_since(&self, row: &Row<'_>, since_ms: i64) -> rusqlite::Result<Option<PastRun>> {
+        let (at_ms, _) = self.time_of(row)?;
+        if at_ms < since_ms {
+            return Ok(None);
+        }
+        let failures: Option<String> = row.get(5)?;
+        let failures: serde_json::Map<String, serde_json::Value> =
+            failures.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let mut counted = Tally::default();
+        for (name, times) in failures {
+            counted.add(name, times.as_u64().and_then(|times| u32::try_from(times).ok()).unwrap_or(0));
+        }
+        Ok(Some(PastRun {
+            at_ms,
+            attempts: row.get(4)?,
+            failures: counted,
+            status: row.get(6)?,
+            error: row.get(7)?,
+        }))
+    }
+}
+
+fn open(path: &Path, now: &Moment) -> Result<History, Trouble> {
+    reserve_index(path).map_err(Trouble::Files)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(schema::BUSY)?;
+    schema::check(&db)?;
+    let boots = db
+        .prepare("SELECT boot_id, offset_ms, certain FROM boot")?
+        .query_map([], |row| Ok((row.get(0)?, BootClock { offset_ms: row.get(1)?, certain: row.get(2)? })))?
+        .collect::<Result<_, _>>()?;
+    Ok(History { db, now: now.clone(), boots })
 }
 
 /// What SQLite said while the store was read.
@@ -174,52 +285,6 @@ fn unreadable(error: rusqlite::Error) -> Error {
     Error::Store(Problem::new(format!("cannot read the store: {error}")))
 }
 
-/// Readings and runs with the times that `now` makes of those of its own boot.
-fn views(now: &Moment) -> String {
-    let at = |wall: &str| {
-        let mended = format!("(boot_ms + {})", now.wall_ms.saturating_sub(now.boot_ms));
-        format!(
-            "CASE WHEN boot_id = '{}' AND boot_id <> '' AND abs({mended} - {wall}) >= {CLOCK_SET_MS}
-                  THEN {mended} ELSE {wall} END AS at_ms",
-            now.boot_id.replace('\'', "''"),
-        )
-    };
-    format!(
-        "PRAGMA temp_store = MEMORY;
-         CREATE TEMP VIEW sample AS
-             SELECT id, {}, sensor, temperature_mdegc, humidity_mpercent, attempts, delivered_ms FROM reading;
-         CREATE TEMP VIEW past AS SELECT {}, attempts, failures, status, error FROM run;",
-        at("taken_ms"),
-        at("ended_ms")
-    )
-}
-
-/// What [`sample`] takes, by place: looking each up by its name costs as much as reading it.
-const SAMPLE: &str = "at_ms, temperature_mdegc, humidity_mpercent, sensor, attempts, delivered_ms";
-
-fn sample(row: &Row<'_>) -> rusqlite::Result<Sample> {
-    Ok(Sample {
-        at_ms: row.get(0)?,
-        reading: Reading { temperature_mdegc: row.get(1)?, humidity_mpercent: row.get(2)? },
-        sensor: row.get(3)?,
-        attempts: row.get(4)?,
-        delivered_ms: row.get(5)?,
-    })
-}
-
-fn run(row: &Row<'_>) -> rusqlite::Result<PastRun> {
-    let failures: Option<String> = row.get("failures")?;
-    let failures: serde_json::Map<String, serde_json::Value> =
-        failures.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    let mut counted = Tally::default();
-    for (name, times) in failures {
-        counted.add(name, times.as_u64().and_then(|times| u32::try_from(times).ok()).unwrap_or(0));
-    }
-    Ok(PastRun {
-        at_ms: row.get("at_ms")?,
-        attempts: row.get("attempts")?,
-        failures: counted,
-        status: row.get("status")?,
-        error: row.get("error")?,
-    })
-}
+/// What a sample is made of, by place: looking each up by its name costs as much as reading it.
+const SAMPLE: &str =
+    "taken_ms, boot_ms, boot_id, temperature_mdegc, humidity_mpercent, sensor, attempts, delivered_ms";

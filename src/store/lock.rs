@@ -7,7 +7,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::with_suffix;
+use super::files::with_suffix;
 use crate::error::Error;
 
 /// The right to be the only run on a store, until this process ends: however it does, the kernel takes it back.

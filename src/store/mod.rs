@@ -16,29 +16,28 @@
 //!
 //! Nothing here ends a run. A store in trouble is logged in one line and the run goes on without.
 
+mod backlog;
+mod boot;
+mod expiry;
+mod files;
 mod history;
 mod lock;
 mod schema;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
-pub use self::history::{History, PastRun, Sample, Selection};
+pub use self::boot::BootClock;
+use self::files::set_aside;
+pub use self::history::{History, PassedOver, PastRun, Sample, Selection};
 pub use self::lock::Lock;
-use self::schema::{Trouble, connect};
+use self::schema::Trouble;
 use crate::clock::{Moment, millis};
 use crate::error::describe;
 use crate::failure::Tally;
 use crate::reading::Reading;
-
-/// How many delivered readings that are too old go at most in one run, so that no run pays for many.
-const EXPIRED_AT_ONCE: u32 = 16;
-
-/// How many readings are taken from the backlog at once: to ask for one takes as long as to deliver it takes us.
-const WAITING_AT_ONCE: u32 = 64;
 
 /// `[store]`
 #[derive(Clone, Debug)]
@@ -49,6 +48,8 @@ pub struct Settings {
     pub keep: Duration,
     /// How many undelivered readings stay at most.
     pub backlog: u32,
+    /// For so long after the boot, readings are kept and not sent while the clock is not synchronised.
+    pub wait_for_clock: Duration,
 }
 
 /// A reading with all that is kept of it.
@@ -81,6 +82,21 @@ pub struct Waiting {
     pub reading: Reading,
     /// When it was taken.
     pub taken: Moment,
+    /// What is known of the clock in the boot it was taken in, if that was another one than this.
+    pub clock: Option<BootClock>,
+}
+
+impl Waiting {
+    /// When it was taken, in ms since the epoch, as far as that is known `now`.
+    #[must_use]
+    pub fn taken_ms(&self, now: &Moment) -> i64 {
+        match self.clock {
+            Some(clock) if !now.is_of_the_boot_of(&self.taken) => {
+                clock.wall_ms_of(self.taken.wall_ms, self.taken.boot_ms)
+            }
+            _ => now.wall_ms_of(&self.taken),
+        }
+    }
 }
 
 /// A reading that was delivered.
@@ -99,6 +115,8 @@ pub struct Undelivered {
     pub id: Option<i64>,
     /// Why.
     pub reason: String,
+    /// Focus delivered another one in the same run, so that it is this one that it does not take.
+    pub refused: bool,
 }
 
 /// How a run ended.
@@ -125,6 +143,8 @@ pub struct FailedRuns {
 #[derive(Debug)]
 pub struct Store {
     settings: Settings,
+    /// Whose runs these are (`/etc/machine-id`); empty if that is not known.
+    machine: String,
     db: Option<Connection>,
     given_up: bool,
 }
@@ -133,7 +153,8 @@ impl Store {
     /// The store with these settings. Its file is opened, or made, when it is first needed.
     #[must_use]
     pub fn new(settings: &Settings) -> Store {
-        Store { settings: settings.clone(), db: None, given_up: false }
+        let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default().trim().to_owned();
+        Store { settings: settings.clone(), machine, db: None, given_up: false }
     }
 
     /// The newest reading of this sensor, if it is not older than `age`.
@@ -152,80 +173,76 @@ impl Store {
 
     /// Commits a reading, and drops what is over the limits. Returns its id.
     pub fn keep(&mut self, new: &Kept) -> Option<i64> {
-        let Settings { keep, backlog, .. } = self.settings;
-        let (id, dropped) = self.work(|db| {
+        let Settings { keep, backlog: limit, .. } = self.settings;
+        let machine = &self.machine.clone();
+        let (id, dropped, foreign) = self.work(|db| {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            transaction.execute(
-                "INSERT INTO reading
-                     (taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts, failures)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                params![
-                    new.taken.wall_ms,
-                    new.taken.boot_ms,
-                    new.taken.boot_id,
-                    new.sensor,
-                    new.reading.temperature_mdegc,
-                    new.reading.humidity_mpercent,
-                    new.attempts(),
-                    json(&new.failures)
-                ],
-            )?;
-            let id = transaction.last_insert_rowid();
-            expire(&transaction, &new.taken, keep)?;
-            transaction.execute("INSERT INTO backlog VALUES (?1)", [id])?;
-            let over = waiting(&transaction)?.saturating_sub(backlog);
+            let newest = note_time(&transaction, &new.taken, keep)?;
+            let foreign = boot::note_machine(&transaction, machine)?;
+            // Only a file that this program did not write has such a number.
+            let id = newest.checked_add(1).ok_or(rusqlite::Error::IntegralValueOutOfRange(0, newest))?;
+            insert(&transaction, id, new)?;
+            expiry::expire(&transaction, id, &new.taken, keep)?;
+            transaction.execute("INSERT INTO backlog (id) VALUES (?1)", [id])?;
+            let over = backlog::count(&transaction)?.saturating_sub(limit);
             if over > 0 {
-                transaction.execute(
-                    "DELETE FROM reading WHERE id IN (SELECT id FROM backlog ORDER BY id LIMIT ?1)",
-                    [over],
-                )?;
+                backlog::drop_oldest(&transaction, over)?;
             }
             transaction.commit()?;
-            Ok((id, over))
+            Ok((id, over, foreign))
         })?;
         if dropped > 0 {
             log::warn!(
-                "dropped={dropped}: the backlog is full, its oldest readings are lost (limit {backlog})"
+                "dropped={dropped}: the backlog is full, its oldest readings are lost (limit {limit})"
+            );
+        }
+        if foreign > 0 {
+            log::warn!(
+                "{foreign} undelivered readings in {} are another machine's and are not sent: this store was copied; \
+                 iio-focus export shows them",
+                self.settings.path.display()
             );
         }
         Some(id)
     }
 
-    /// The oldest undelivered readings after this id, at most 64.
-    pub fn oldest_after(&mut self, id: i64) -> Vec<Waiting> {
+    /// The oldest undelivered readings after this id, at most 64. `run` is the reading of this run.
+    pub fn oldest_after(&mut self, id: i64, run: i64) -> Vec<Waiting> {
+        let first = id == 0;
         self.work(|db| {
-            let mut waiting = db.prepare(&format!(
-                "SELECT * FROM backlog JOIN reading USING (id) WHERE id > ?1 ORDER BY id LIMIT {WAITING_AT_ONCE}"
-            ))?;
-            let mut rows = waiting.query_map([id], |row| {
-                let (reading, taken) = reading_of(row)?;
-                Ok(Waiting { id: row.get("id")?, reading, taken })
-            })?;
-            // What is damaged is a trouble when it is its turn.
-            let first = rows.next().transpose()?;
-            Ok(first.into_iter().chain(rows.map_while(Result::ok)).collect())
+            if first {
+                backlog::unpark(db, run)?;
+            }
+            backlog::oldest_after(db, id)
         })
         .unwrap_or_default()
     }
 
-    /// Commits how the deliveries went and how the run ended, which took the reading with this id. Returns how many
-    /// readings are left to deliver.
+    /// Commits that these were delivered, before the run ends.
+    pub fn mark(&mut self, delivered: &[Delivered], now: &Moment) {
+        self.work(|db| {
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            backlog::mark(&transaction, delivered, now)?;
+            transaction.commit()
+        });
+    }
+
+    /// Commits how the deliveries went that were not marked yet, and how the run ended, which took the reading with this
+    /// id. Returns how many readings are left to deliver.
     pub fn settle(
         &mut self,
         id: Option<i64>,
         delivered: &[Delivered],
-        undelivered: Option<&Undelivered>,
+        undelivered: &[Undelivered],
         end: &RunEnd,
     ) -> Option<u32> {
         self.work(|db| {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             transaction.execute("UPDATE reading SET status = ?2 WHERE id = ?1", params![id, end.status])?;
-            mark(&transaction, delivered, &end.at)?;
-            if let Some(Undelivered { id, reason }) = undelivered {
-                transaction.execute("UPDATE reading SET reason = ?2 WHERE id = ?1", params![id, reason])?;
-            }
+            backlog::mark(&transaction, delivered, &end.at)?;
+            backlog::note_undelivered(&transaction, id.unwrap_or(0), undelivered)?;
             note_alert(&transaction, end)?;
-            let left = waiting(&transaction)?;
+            let left = backlog::count(&transaction)?;
             transaction.commit()?;
             Ok(left)
         })
@@ -236,20 +253,22 @@ impl Store {
         let keep = self.settings.keep;
         self.work(|db| {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let newest = note_time(&transaction, &end.at, keep)?;
             transaction.execute(
                 "INSERT INTO miss (ended_ms, boot_ms, boot_id, after_id, attempts, failures, status, error)
-                 SELECT ?1, ?2, ?3, coalesce(max(id), 0), ?4, ?5, ?6, ?7 FROM reading",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                 params![
                     end.at.wall_ms,
                     end.at.boot_ms,
                     end.at.boot_id,
+                    newest,
                     failures.total(),
                     json(failures),
                     end.status,
                     error
                 ],
             )?;
-            expire(&transaction, &end.at, keep)?;
+            expiry::expire(&transaction, transaction.last_insert_rowid(), &end.at, keep)?;
             note_alert(&transaction, end)?;
             transaction.commit()
         });
@@ -299,7 +318,7 @@ impl Store {
     fn connected(&mut self) -> Result<&mut Connection, Trouble> {
         let db = match self.db.take() {
             Some(db) => db,
-            None => connect(&self.settings.path)?,
+            None => schema::connect(&self.settings.path)?,
         };
         Ok(self.db.insert(db))
     }
@@ -326,19 +345,37 @@ impl Store {
     }
 }
 
-fn waiting(db: &Connection) -> rusqlite::Result<u32> {
-    db.query_row("SELECT count(*) FROM backlog", [], |row| row.get(0))
+/// Notes what this moment tells of the clock. Returns the id of the newest reading, 0 if there is none.
+fn note_time(db: &Connection, now: &Moment, keep: Duration) -> rusqlite::Result<i64> {
+    let newest = db
+        .prepare("SELECT * FROM reading ORDER BY id DESC LIMIT 1")?
+        .query_row([], |row| Ok((row.get::<_, i64>("id")?, reading_of(row)?.1)))
+        .optional()?;
+    let taken = newest.as_ref().map(|(_, taken)| taken);
+    boot::note_clock(db, taken, now)?;
+    let Some((id, taken)) = &newest else { return Ok(0) };
+    expiry::note_leap(db, *id, taken, now, keep)?;
+    Ok(*id)
 }
 
-/// Marks readings as delivered.
-fn mark(db: &Connection, delivered: &[Delivered], now: &Moment) -> rusqlite::Result<()> {
-    let mut arrive =
-        db.prepare("UPDATE reading SET delivered_ms = ?2, taken_ms = ?3, reason = NULL WHERE id = ?1")?;
-    let mut leave = db.prepare("DELETE FROM backlog WHERE id = ?1")?;
-    for Delivered { id, taken_ms } in delivered {
-        arrive.execute(params![id, now.wall_ms, taken_ms])?;
-        leave.execute([id])?;
-    }
+fn insert(db: &Connection, id: i64, new: &Kept) -> rusqlite::Result<()> {
+    let Kept { reading, taken, sensor, failures } = new;
+    db.execute(
+        "INSERT INTO reading
+             (id, taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts, failures)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            id,
+            taken.wall_ms,
+            taken.boot_ms,
+            taken.boot_id,
+            sensor,
+            reading.temperature_mdegc,
+            reading.humidity_mpercent,
+            new.attempts(),
+            json(failures)
+        ],
+    )?;
     Ok(())
 }
 
@@ -349,29 +386,13 @@ fn reading_of(row: &Row<'_>) -> rusqlite::Result<(Reading, Moment)> {
             temperature_mdegc: row.get("temperature_mdegc")?,
             humidity_mpercent: row.get("humidity_mpercent")?,
         },
-        Moment { wall_ms: row.get("taken_ms")?, boot_ms: row.get("boot_ms")?, boot_id: row.get("boot_id")? },
+        Moment {
+            wall_ms: row.get("taken_ms")?,
+            boot_ms: row.get("boot_ms")?,
+            boot_id: row.get("boot_id")?,
+            synchronised: false,
+        },
     ))
-}
-
-/// Drops what is older than `keep`, of readings that were delivered and of runs that took none.
-fn expire(db: &Connection, now: &Moment, keep: Duration) -> rusqlite::Result<()> {
-    let before = now.wall_ms.saturating_sub(millis(keep));
-    // The limit is part of the text: SQLite prepares a statement again when a limit is bound to it.
-    for oldest in [
-        format!(
-            "DELETE FROM reading
-             WHERE id <= (SELECT max(id) FROM (SELECT id FROM reading ORDER BY id LIMIT {EXPIRED_AT_ONCE}))
-               AND delivered_ms IS NOT NULL AND taken_ms < ?1"
-        ),
-        format!(
-            "DELETE FROM miss
-             WHERE id <= (SELECT max(id) FROM (SELECT id FROM miss ORDER BY id LIMIT {EXPIRED_AT_ONCE}))
-               AND ended_ms < ?1"
-        ),
-    ] {
-        db.execute(&oldest, [before])?;
-    }
-    Ok(())
 }
 
 /// Writes down whether an alert was sent.
@@ -389,25 +410,4 @@ fn json(failures: &Tally) -> Option<String> {
     let object: serde_json::Map<String, serde_json::Value> =
         failures.iter().map(|(name, times)| (name.to_owned(), times.into())).collect();
     (!object.is_empty()).then(|| serde_json::Value::from(object).to_string())
-}
-
-/// Renames the file and what belongs to it to a name with the date that is still free.
-fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
-    let date =
-        humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string().replace([':', '-'], "");
-    let names =
-        (0..).map(|n| if n == 0 { format!(".damaged-{date}") } else { format!(".damaged-{date}.{n}") });
-    let aside = names.map(|name| with_suffix(path, &name)).find(|name| !name.exists()).unwrap_or_default();
-    fs::rename(path, &aside)?;
-    for part in ["-wal", "-shm"] {
-        // Absent after a checkpoint.
-        let _ = fs::rename(with_suffix(path, part), with_suffix(&aside, part));
-    }
-    Ok(aside)
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

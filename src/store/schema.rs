@@ -1,11 +1,15 @@
 //! The tables of the store, how its file is opened, and which files are not ours to use.
 
 use std::cmp::Ordering;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::files::reserve_index;
+use crate::error::describe;
 
 /// After how many pages the write-ahead log is copied back into the file.
 const WAL_PAGES: u32 = 64;
@@ -14,7 +18,7 @@ const WAL_PAGES: u32 = 64;
 pub(super) const BUSY: Duration = Duration::from_secs(1);
 
 /// What makes version n + 1 of the schema from version n; `user_version` counts them.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE reading (
         id                INTEGER PRIMARY KEY,  -- in the order they were taken
@@ -51,6 +55,35 @@ const MIGRATIONS: [&str; 2] = [
         SELECT taken_ms AS ended_ms, boot_ms, boot_id, attempts, failures, status, reason AS error FROM reading
         UNION ALL SELECT ended_ms, boot_ms, boot_id, attempts, failures, status, error FROM miss;
 ",
+    "
+    -- What is known of the clock in each boot, in the order the boots were seen. A reading of a boot that is not here is
+    -- of an earlier version, and its time is taken as it is.
+    CREATE TABLE boot (
+        id        INTEGER PRIMARY KEY,
+        boot_id   TEXT    NOT NULL UNIQUE,
+        offset_ms INTEGER NOT NULL,     -- wall clock less boot clock
+        certain   INTEGER NOT NULL      -- 1: while the clock was synchronised; 0: it never was in that boot
+    ) STRICT;
+    CREATE TABLE machine (id TEXT NOT NULL) STRICT;     -- /etc/machine-id of whose run was last: at most one row
+    ALTER TABLE backlog ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;     -- how often focus refused it
+    -- Undelivered readings that are passed over for now.
+    CREATE TABLE parked (
+        id       INTEGER PRIMARY KEY REFERENCES reading ON DELETE CASCADE,
+        due_id   INTEGER NOT NULL,      -- the run that takes this reading, or a later one, tries it again
+        refusals INTEGER NOT NULL,      -- how often focus refused it
+        machine  TEXT                   -- the other machine that took it; null: this one
+    ) STRICT;
+    CREATE INDEX parked_due ON parked (due_id);
+    -- The wall clock leapt forward by more than readings are kept, after this reading.
+    CREATE TABLE leap (after_id INTEGER PRIMARY KEY) STRICT;
+    DROP VIEW run;
+    -- Runs, ordered by after_id, miss_id: one without a reading comes after the newest reading that it saw.
+    CREATE VIEW run AS
+        SELECT id AS after_id, 0 AS miss_id, taken_ms AS ended_ms, boot_ms, boot_id, attempts, failures, status,
+               reason AS error FROM reading
+        UNION ALL
+        SELECT after_id, id, ended_ms, boot_ms, boot_id, attempts, failures, status, error FROM miss;
+",
 ];
 
 /// `iiof`, in the file's header: whose file it is (`PRAGMA application_id`).
@@ -60,6 +93,8 @@ const APPLICATION_ID: i32 = 0x6969_6f66;
 #[derive(Debug)]
 pub(crate) enum Trouble {
     Sqlite(rusqlite::Error),
+    /// The files beside the database.
+    Files(io::Error),
     /// Written by a later version of this program.
     Newer(i64),
     /// Written by an earlier version, and only looked at.
@@ -85,7 +120,7 @@ impl Trouble {
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown)
             ),
             Trouble::Newer(_) => true,
-            Trouble::Older(_) | Trouble::Foreign => false,
+            Trouble::Files(_) | Trouble::Older(_) | Trouble::Foreign => false,
         }
     }
 }
@@ -100,6 +135,7 @@ impl std::fmt::Display for Trouble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Trouble::Sqlite(error) => error.fmt(f),
+            Trouble::Files(error) => f.write_str(&describe(error)),
             Trouble::Newer(version) => {
                 write!(f, "its schema {version} is newer than {}, which this version knows", MIGRATIONS.len())
             }
@@ -114,6 +150,9 @@ impl std::fmt::Display for Trouble {
 pub(super) fn connect(path: &Path) -> Result<Connection, Trouble> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if path.exists() {
+        reserve_index(path).map_err(Trouble::Files)?;
+    }
     let mut db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(BUSY)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -122,7 +161,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Trouble> {
          PRAGMA wal_autocheckpoint = {WAL_PAGES};"
     ))?;
     match check(&db) {
-        Err(Trouble::Older(_)) => migrate(&mut db)?,
+        Err(Trouble::Older(_)) => migrate(&mut db, path)?,
         checked => checked?,
     }
     Ok(db)
@@ -142,7 +181,7 @@ pub(crate) fn check(db: &Connection) -> Result<(), Trouble> {
     }
 }
 
-fn migrate(db: &mut Connection) -> Result<(), Trouble> {
+fn migrate(db: &mut Connection, path: &Path) -> Result<(), Trouble> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version = version(&transaction)?;
     for migration in MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)) {
@@ -151,6 +190,7 @@ fn migrate(db: &mut Connection) -> Result<(), Trouble> {
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX))?;
     transaction.commit()?;
+    reserve_index(path).map_err(Trouble::Files)?;
     // Stays in the file. A file system that cannot do it keeps the rollback journal, which works as well.
     db.pragma_update(None, "journal_mode", "wal").map_err(Trouble::from)
 }

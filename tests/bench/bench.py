@@ -83,6 +83,7 @@ pcode = 7000
 server-host = "127.0.0.1"
 [store]
 path = "{store}/readings.db"
+wait-for-clock = "0s"
 """)
         config.chmod(0o600)
         return config

@@ -27,6 +27,7 @@ tags = { room = "kitchen" }
 confirm = "exit-status"
 [store]
 path = "$work/store/readings.db"
+wait-for-clock = "0s"
 END
 }
 set -- "$program" --sysfs "$work/sys" --config "$work/iio-focus.toml" --log stderr

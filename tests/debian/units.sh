@@ -89,6 +89,7 @@ server-port = $port
 timeout = "100ms"
 [store]
 path = "$work/readings.db"
+wait-for-clock = "0s"
 END
     status=0
     FOCUS_FAULT=$2 FOCUS_RECORD=$work/record \

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 const MORNING: i64 = 1_793_520_000_000;
 const MINUTE: i64 = 60_000;
 
-const HEADER: &str = "time,sensor,temperature_celsius,humidity_percent,attempts,delivered\n";
+const HEADER: &str = "time,sensor,temperature_celsius,humidity_percent,attempts,delivered,time_certain\n";
 
 /// Three readings, a minute apart; the last one waits to be delivered.
 fn machine() -> Machine {
@@ -45,9 +45,9 @@ fn csv_has_a_header_with_units_and_every_value_as_it_is_kept() {
     assert_eq!(
         export(&machine(), &[]),
         HEADER.to_owned()
-            + "2026-11-01T08:00:00.000Z,kitchen,20.6,24.4,1,2026-11-01T08:00:00.500Z\n\
-               2026-11-01T08:01:00.005Z,kitchen,-0.05,100.0,1,2026-11-01T08:01:00.505Z\n\
-               2026-11-01T08:02:00.000Z,\"attic, \"\"north\"\"\",-23.449,0.0,3,\n"
+            + "2026-11-01T08:00:00.000Z,kitchen,20.6,24.4,1,2026-11-01T08:00:00.500Z,true\n\
+               2026-11-01T08:01:00.005Z,kitchen,-0.05,100.0,1,2026-11-01T08:01:00.505Z,true\n\
+               2026-11-01T08:02:00.000Z,\"attic, \"\"north\"\"\",-23.449,0.0,3,,true\n"
     );
 }
 
@@ -55,9 +55,9 @@ fn csv_has_a_header_with_units_and_every_value_as_it_is_kept() {
 fn json_lines_say_the_same() {
     assert_eq!(
         export(&machine(), &["--json"]),
-        r#"{"time":"2026-11-01T08:00:00.000Z","sensor":"kitchen","temperature_celsius":20.6,"humidity_percent":24.4,"attempts":1,"delivered":"2026-11-01T08:00:00.500Z"}
-{"time":"2026-11-01T08:01:00.005Z","sensor":"kitchen","temperature_celsius":-0.05,"humidity_percent":100.0,"attempts":1,"delivered":"2026-11-01T08:01:00.505Z"}
-{"time":"2026-11-01T08:02:00.000Z","sensor":"attic, \"north\"","temperature_celsius":-23.449,"humidity_percent":0.0,"attempts":3,"delivered":null}
+        r#"{"time":"2026-11-01T08:00:00.000Z","sensor":"kitchen","temperature_celsius":20.6,"humidity_percent":24.4,"attempts":1,"delivered":"2026-11-01T08:00:00.500Z","time_certain":true}
+{"time":"2026-11-01T08:01:00.005Z","sensor":"kitchen","temperature_celsius":-0.05,"humidity_percent":100.0,"attempts":1,"delivered":"2026-11-01T08:01:00.505Z","time_certain":true}
+{"time":"2026-11-01T08:02:00.000Z","sensor":"attic, \"north\"","temperature_celsius":-23.449,"humidity_percent":0.0,"attempts":3,"delivered":null,"time_certain":true}
 "#
     );
 }
@@ -70,7 +70,7 @@ fn since_is_from_then_on_until_is_before_then_and_a_sensor_is_one_alone() {
         csv.strip_prefix(HEADER)
             .unwrap()
             .lines()
-            .map(|line| line.split(',').rev().nth(3).unwrap().to_owned())
+            .map(|line| line.split(',').rev().nth(4).unwrap().to_owned())
             .collect()
     };
     assert_eq!(temperatures(&["--since", "2026-11-01T08:01:00.005Z"]), ["-0.05", "-23.449"]);

@@ -65,7 +65,8 @@ start() { # [ARGUMENT...]
         'category = "sensor"' \
         "timeout = '$focus_timeout'" \
         '[store]' \
-        "path = '$store'"
+        "path = '$store'" \
+        'wait-for-clock = "0s"'
     read_bus
     answers_before=$answers
     read_clock

@@ -394,6 +394,7 @@ pub fn store(input: &[u8]) {
         path: scratch.path().join("readings.db"),
         keep: Duration::from_secs(86_400),
         backlog: if flags & 4 == 0 { 100 } else { 1 },
+        wait_for_clock: Duration::ZERO,
     };
     fs::write(&settings.path, file).expect("the file is written");
     if let Some(suffix) = suffix {
@@ -448,7 +449,12 @@ struct Run {
 
 /// What a run does with its store.
 fn one_run(settings: &Settings) -> Run {
-    let now = Moment { wall_ms: 1_700_000_000_000, boot_ms: 5_000_000, boot_id: "this boot".to_owned() };
+    let now = Moment {
+        wall_ms: 1_700_000_000_000,
+        boot_ms: 5_000_000,
+        boot_id: "this boot".to_owned(),
+        synchronised: true,
+    };
     let reading = Reading { temperature_mdegc: 20_600, humidity_mpercent: 24_400 };
     let new = Kept { reading, taken: now.clone(), sensor: "kitchen".to_owned(), failures: Tally::default() };
     let mut store = Store::new(settings);
@@ -458,21 +464,22 @@ fn one_run(settings: &Settings) -> Run {
     let mut undelivered = None;
     let (mut after, mut found) = (0, false);
     for _ in 0..64 {
-        let Some(waiting) = store.oldest_after(after).into_iter().next() else { break };
+        let Some(waiting) = store.oldest_after(after, id.unwrap_or(0)).into_iter().next() else { break };
         assert!(waiting.id > after, "a reading comes twice, and so for ever");
-        found |= Some(waiting.id) == id && (waiting.reading, &waiting.taken) == (reading, &new.taken);
+        found |= Some(waiting.id) == id
+            && (waiting.reading, waiting.taken.wall_ms) == (reading, new.taken.wall_ms);
         if Some(waiting.id) != id {
-            delivered.push(Delivered { id: Some(waiting.id), taken_ms: now.wall_ms_of(&waiting.taken) });
+            delivered.push(Delivered { id: Some(waiting.id), taken_ms: waiting.taken_ms(&now) });
         }
         after = waiting.id;
     }
     if after % 2 == 1 {
         let reason = "focus exited with 1".to_owned();
-        undelivered = delivered.pop().map(|last| Undelivered { id: last.id, reason });
+        undelivered = delivered.pop().map(|last| Undelivered { id: last.id, reason, refused: true });
     }
     let failed = store.failed_runs(69);
     let end = RunEnd { at: now, status: 0, alert_raised: Some(true) };
-    let left = store.settle(id, &delivered, undelivered.as_ref(), &end);
+    let left = store.settle(id, &delivered, undelivered.as_slice(), &end);
     Run {
         works: id.is_some() && left.is_some() && failed.is_some(),
         knows_the_last: newest == Some(reading),

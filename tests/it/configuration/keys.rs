@@ -45,7 +45,7 @@ const NO_RANGE: &[&str] = &[
 const NO_NUMBER: &[&str] =
     &["\"5\"", "\"\"", "nan", "inf", "-inf", "1000.1", "-1001", "99999999999", "[1, 2]"];
 
-pub(super) const KEYS: [Key; 27] = [
+pub(super) const KEYS: [Key; 28] = [
     Key { name: "sensor.device", right: &["\"htu21\"", "'iio:device0'"], wrong: NO_TEXT, must_be: TEXT },
     Key {
         name: "sensor.attempts",
@@ -177,6 +177,12 @@ pub(super) const KEYS: [Key; 27] = [
         right: &["1", "10080", "10000000"],
         wrong: NO_WHOLE_NUMBER,
         must_be: "must be a whole number from 1 to 10000000",
+    },
+    Key {
+        name: "store.wait-for-clock",
+        right: &["\"0s\"", "\"10m\"", "\"1day\""],
+        wrong: &["10", "\"\"", "\"-1s\"", "\"25h\"", "\"10\"", "[1, 2]"],
+        must_be: "must be a duration in quotes, from 0s to 1day, such as \"10m\"",
     },
 ];
 

@@ -29,7 +29,7 @@ fn a_damaged_store_is_set_aside_and_a_new_one_begun() {
     let newer = {
         let machine = Machine::with_sensor();
         machine.run(&[]).delivered();
-        database(&machine).execute_batch("PRAGMA user_version = 3; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        database(&machine).execute_batch("PRAGMA user_version = 99; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
         fs::read(machine.store()).unwrap()
     };
     let garbage = vec![b'x'; 5000];
@@ -39,7 +39,7 @@ fn a_damaged_store_is_set_aside_and_a_new_one_begun() {
         ("table torn", torn(4096), "malformed"),
         ("backlog torn", torn(8192), "malformed"),
         ("cut", whole[..4096].to_vec(), "malformed"),
-        ("newer", newer, "its schema 3 is newer than 2, which this version knows"),
+        ("newer", newer, "its schema 99 is newer than 3, which this version knows"),
     ] {
         let mut machine = Machine::with_sensor();
         machine.set("sensor.temperature-jump", "0");
