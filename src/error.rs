@@ -8,8 +8,6 @@ use std::process::ExitCode;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
-use crate::failure::GaveUp;
-
 /// How a run ended, as the exit statuses of `sysexits.h` that the README documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -112,8 +110,8 @@ pub enum Error {
     NoSensor(Problem),
     /// The store has none of the requested readings; the problem says which ones it has.
     NotKept(Problem),
-    /// The sensor of this name gave no good reading.
-    NoReading(String, GaveUp),
+    /// The sensor gave no good reading.
+    NoReading(Problem),
     /// The reading was taken but not delivered: the line about the reading, and why.
     NotDelivered(String, Problem),
     /// The store cannot be read.
@@ -137,6 +135,7 @@ impl Error {
             | Error::Config(problem)
             | Error::NoSensor(problem)
             | Error::NotKept(problem)
+            | Error::NoReading(problem)
             | Error::NotDelivered(_, problem)
             | Error::Store(problem) => Some(problem),
             _ => None,
@@ -177,8 +176,8 @@ impl fmt::Display for Error {
             | Error::Config(problem)
             | Error::NoSensor(problem)
             | Error::NotKept(problem)
+            | Error::NoReading(problem)
             | Error::Store(problem) => problem.fmt(f),
-            Error::NoReading(sensor, tries) => write!(f, "no good reading from {sensor} {tries}"),
             Error::NotDelivered(reading, why) => write!(f, "{reading}: {why}"),
             Error::Busy(lock) => write!(f, "another run is under way: it holds {}", lock.display()),
             Error::Signal(signal, under_way) => write!(f, "ended by {signal} {under_way}"),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
-use crate::error::{describe, errno, plural};
+use crate::error::{Problem, describe, errno, plural};
 
 /// Why one try of the sensor failed.
 #[derive(Debug)]
@@ -152,21 +152,24 @@ pub struct GaveUp {
     pub last: Failure,
 }
 
-impl fmt::Display for GaveUp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl GaveUp {
+    /// What happened with the sensor of this name, and what to do about it.
+    #[must_use]
+    pub fn problem(&self, sensor: &str) -> Problem {
         let attempts = self.failures.total();
-        write!(f, "in {attempts} {}", plural(attempts, "try", "tries"))?;
-        if self.out_of_time {
-            f.write_str(" before the deadline")?;
-        }
-        write!(f, ": {} (last: {}); {}", self.failures, self.last, self.last.advice())
+        let tries = plural(attempts, "try", "tries");
+        let before = if self.out_of_time { " before the deadline" } else { "" };
+        let (failures, last) = (&self.failures, &self.last);
+        Problem::new(format!(
+            "no good reading from {sensor} in {attempts} {tries}{before}: {failures} (last: {last})"
+        ))
+        .advise(last.advice())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
 
     fn io_failure(errno: Errno) -> Failure {
         Failure::Io("/sys/x".into(), io::Error::from(errno))
@@ -193,7 +196,7 @@ mod tests {
             last: io_failure(Errno::ETIMEDOUT),
         };
         assert_eq!(
-            Error::NoReading("dht11@4".into(), tries).to_string(),
+            tries.problem("dht11@4").to_string(),
             "no good reading from dht11@4 in 10 tries: EIO 9 times, ETIMEDOUT 1 time \
              (last: /sys/x: ETIMEDOUT: Connection timed out); the sensor did not answer: check wiring, \
              power and gpiopin, see dmesg, and cut the sensor's power if it hangs"

@@ -92,7 +92,7 @@ impl<'a> Run<'a> {
     /// [`Error::NoSensor`], which is kept as a missed reading.
     pub fn find(&mut self) -> Result<Sensor, Error> {
         let found = Sensor::find(&self.config.sysfs, self.config.device.as_deref());
-        found.map_err(|error| self.missed(error))
+        found.map_err(|error| self.missed(error.into()))
     }
 
     /// Takes a reading that can be believed after the last one.
@@ -102,7 +102,7 @@ impl<'a> Run<'a> {
     pub fn take(&mut self, sensor: &Sensor) -> Result<Kept, Error> {
         let last = self.store.newest(sensor.title(), &self.clock.moment(), JUMP_AGE);
         let taken = take(self.config, sensor, last, self.deadline, self.clock);
-        let (reading, failures) = taken.map_err(|error| self.missed(error))?;
+        let (reading, failures) = taken.map_err(|untaken| self.missed(untaken))?;
         Ok(Kept { reading, taken: self.clock.moment(), sensor: sensor.title().to_owned(), failures })
     }
 
@@ -214,17 +214,14 @@ impl<'a> Run<'a> {
 
     /// Keeps it in the store that the sensor gave nothing. What a signal ended is no failure of the sensor, and what
     /// never began is none.
-    fn missed(&mut self, error: Error) -> Error {
-        let none = Tally::default();
-        let failures = match &error {
-            Error::NoReading(_, gave_up) => &gave_up.failures,
-            Error::NoSensor(_) => &none,
-            _ => return error,
-        };
+    fn missed(&mut self, Untaken { error, failures }: Untaken) -> Error {
+        if !matches!(error, Error::NoReading(_) | Error::NoSensor(_)) {
+            return error;
+        }
         let (exit, text) = (error.exit(), error.to_string());
         let alert_raised = self.alert(exit, &text);
         let end = RunEnd { at: self.clock.moment(), status: exit.status(), alert_raised };
-        self.store.miss(&end, failures, &text);
+        self.store.miss(&end, &failures, &text);
         error
     }
 
@@ -298,11 +295,24 @@ pub fn report(reading: &Kept, delivery: Delivery, outcome: &Outcome) -> Result<(
 /// Whatever kept the reading from being taken or printed.
 pub fn dry_run(config: &Config, deadline: Deadline, clock: &SystemClock) -> Result<(), Error> {
     let sensor = Sensor::find(&config.sysfs, config.device.as_deref())?;
-    let (reading, failures) = take(config, &sensor, None, deadline, clock)?;
+    let taken = take(config, &sensor, None, deadline, clock);
+    let (reading, failures) = taken.map_err(|untaken| untaken.error)?;
     print(&(reading.json(&config.fields) + "\n"))?;
     let attempts = failures.total() + 1;
     log::info!("{} device={} attempts={attempts} dry-run=1", reading.fields(), sensor.title());
     Ok(())
+}
+
+/// Why no reading was taken, and the tries that failed.
+struct Untaken {
+    error: Error,
+    failures: Tally,
+}
+
+impl From<Error> for Untaken {
+    fn from(error: Error) -> Untaken {
+        Untaken { error, failures: Tally::default() }
+    }
 }
 
 /// Tries the sensor until a reading can be believed. Returns it, calibrated, and the tries before it.
@@ -312,7 +322,7 @@ fn take(
     last: Option<Reading>,
     deadline: Deadline,
     clock: &SystemClock,
-) -> Result<(Reading, Tally), Error> {
+) -> Result<(Reading, Tally), Untaken> {
     let mut plausibility = Plausibility {
         limits: &config.limits,
         calibration: &config.calibration,
@@ -322,8 +332,10 @@ fn take(
     };
     let policy = retry_policy(config, sensor, deadline)?;
     retry::run(&policy, clock, || plausibility.judge(sensor.read(clock)?)).map_err(|stop| match stop {
-        Stop::GaveUp(tries) => Error::NoReading(sensor.title().to_owned(), tries),
-        Stop::Signal(signal) => Error::Signal(signal, "between two tries of the sensor".to_owned()),
+        Stop::GaveUp(tries) => {
+            Untaken { error: Error::NoReading(tries.problem(sensor.title())), failures: tries.failures }
+        }
+        Stop::Signal(signal) => Error::Signal(signal, "between two tries of the sensor".to_owned()).into(),
     })
 }
 

@@ -29,7 +29,9 @@ fn a_damaged_store_is_set_aside_and_a_new_one_begun() {
     let newer = {
         let machine = Machine::with_sensor();
         machine.run(&[]).delivered();
-        database(&machine).execute_batch("PRAGMA user_version = 99; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        database(&machine)
+            .execute_batch("PRAGMA user_version = 99; PRAGMA wal_checkpoint(TRUNCATE)")
+            .unwrap();
         fs::read(machine.store()).unwrap()
     };
     let garbage = vec![b'x'; 5000];
