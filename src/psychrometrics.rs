@@ -1,7 +1,7 @@
 //! Quantities that are calculated from temperature and relative humidity: dew point, absolute humidity, heat index and
 //! vapour pressure deficit.
 //!
-//! Arguments and results are whole numbers, the arguments in the units of [`Reading`](crate::reading::Reading). A
+//! Arguments and results are whole numbers, the arguments in m°C and m%RH. A
 //! quantity is `None` outside the range for which its source gives the formula. All but the heat index use the
 //! saturation vapour pressure over liquid water, because relative humidity is defined by it, below 0 °C too
 //! (WMO-No. 8).

@@ -1,6 +1,7 @@
 //! What is written about the program, and what the shells complete, against the program itself.
 
 mod completion;
+mod map;
 mod pages;
 
 use std::collections::{BTreeMap, BTreeSet};
