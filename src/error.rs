@@ -171,18 +171,16 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Usage(problem)
-            | Error::Config(problem)
-            | Error::NoSensor(problem)
-            | Error::NotKept(problem)
-            | Error::NoReading(problem)
-            | Error::Store(problem) => problem.fmt(f),
-            Error::NotDelivered(reading, why) => write!(f, "{reading}: {why}"),
-            Error::Busy(lock) => write!(f, "another run is under way: it holds {}", lock.display()),
-            Error::Signal(signal, under_way) => write!(f, "ended by {signal} {under_way}"),
-            Error::Io(path, source) => write!(f, "{}: {}", path.display(), describe(source)),
-            Error::System(what, source) => write!(f, "{what}: {}", describe(source)),
+        if let Error::NotDelivered(reading, _) = self {
+            write!(f, "{reading}: ")?;
+        }
+        match (self.problem(), self) {
+            (Some(problem), _) => problem.fmt(f),
+            (_, Error::Busy(lock)) => write!(f, "another run is under way: it holds {}", lock.display()),
+            (_, Error::Signal(signal, under_way)) => write!(f, "ended by {signal} {under_way}"),
+            (_, Error::Io(path, source)) => write!(f, "{}: {}", path.display(), describe(source)),
+            (_, Error::System(what, source)) => write!(f, "{what}: {}", describe(source)),
+            (None, _) => Ok(()),
         }
     }
 }
