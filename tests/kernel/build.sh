@@ -1,6 +1,8 @@
 #!/bin/sh
 # Builds the rig into $RIG: a User Mode Linux kernel (about 3 minutes, again only
 # when what goes into it changed), the guest's programs and the board's tree.
+# SOURCE is the kernel's, Debian's linux-source-VERSION.tar.xz. Without it: of the versions that there are patches
+# for, the newest that is installed or that apt offers.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -9,9 +11,26 @@ unset MAKEFLAGS         # those of a make that calls this are not the kernel's
 
 "$root/packaging/tools/need.sh" bc bison device-tree-compiler flex gcc i2c-tools iproute2 kmod libc6-dev \
     linux-source make patch python3 xz-utils
-for version in 6.12 6.1; do
-    source=/usr/src/linux-source-$version.tar.xz
-    [ ! -e "$source" ] || break
+
+# Linux, newest first: the versions that there are patches for.
+versions=$(ls "$here/patches" | sort -rV)
+offered() { # PACKAGE
+    [ -n "$(apt-cache show "$1" 2>/dev/null)" ] && "$root/packaging/tools/need.sh" "$1"
+}
+for version in $versions; do
+    [ -z "${SOURCE:-}" ] || break
+    tarball=/usr/src/linux-source-$version.tar.xz
+    [ -e "$tarball" ] || offered "linux-source-$version" || continue
+    [ ! -e "$tarball" ] || SOURCE=$tarball
+done
+if [ ! -e "${SOURCE:=linux-source-VERSION.tar.xz}" ]; then
+    echo "rig: no $SOURCE; there are patches for Linux $(echo $versions), so install linux-source of one of them" >&2
+    exit 1
+fi
+version=$(basename "$SOURCE" .tar.xz)
+version=${version#linux-source-}
+for patches in $versions; do    # those of the version, or of the newest before it
+    ! dpkg --compare-versions "$patches" le "$version" || break
 done
 
 mkdir -p "$RIG"
@@ -20,13 +39,13 @@ exec 9>"$RIG/lock"
 flock 9
 
 stamp=$({
-    dpkg-query -W "linux-source-$version"
-    cat "$here/build.sh" "$here/uml.fragment" "$here/patches/$version"/*.patch "$here/modules"/*.c
+    sha256sum <"$SOURCE"
+    cat "$here/build.sh" "$here/uml.fragment" "$here/patches/$patches"/*.patch "$here/modules"/*.c
 } | sha256sum)
 
 build_kernel() {
-    tar -xf "$source" -C "$RIG/linux" --strip-components=1
-    for patch in "$here/patches/$version"/*.patch; do
+    tar -xf "$SOURCE" -C "$RIG/linux" --strip-components=1
+    for patch in "$here/patches/$patches"/*.patch; do
         patch -s -d "$RIG/linux" -p1 <"$patch"
     done
     cp "$here/modules"/*.c "$RIG/linux/drivers/i2c/"
