@@ -17,6 +17,9 @@
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/string.h>
+#if __has_include(<linux/hex.h>)	/* hex2bin() is in kernel.h before */
+#include <linux/hex.h>
+#endif
 
 static ushort address = 0x40;
 module_param(address, ushort, 0444);
