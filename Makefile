@@ -4,6 +4,7 @@
 #   make install     as root, after make      make demo         one minute without a sensor
 #   make uninstall                            make demo-kernel  the same on the kernel's own driver
 #   make deb         Debian packages          make check-pi     as root: what is in them, on emulated Pis
+#   make check-kernels   the kernel rig's cases on Debian's kernels: 6.1, 6.12 and the newest
 PREFIX  ?= /usr/local
 # Where the firmware looks for overlays: Bookworm and later, else the older place.
 OVERLAYDIR ?= $(firstword $(wildcard /boot/firmware/overlays /boot/overlays) /boot/firmware/overlays)
@@ -36,7 +37,7 @@ man = $(target)/man/iio-focus.1 $(target)/man/iio-focus.toml.5
 # label_is_string: a parameter is called label, so __overrides__ has a property of that name.
 DTCFLAGS = -@ -Hepapr -Wno-unit_address_vs_reg -Wno-label_is_string
 
-.PHONY: all program check format lint test msrv check-overlay check-packaging check-pi rig figures bench bench-quick soak \
+.PHONY: all program check format lint test msrv check-overlay check-packaging check-pi rig check-kernels figures bench bench-quick soak \
 	fuzz deb deb-files demo demo-kernel install uninstall clean
 
 all: program $(overlay) $(man)
@@ -97,6 +98,10 @@ rig: program $(overlay) | need-check
 	$(CARGO) build --release --locked --examples
 	tests/kernel/check.sh
 	tests/kernel/soak.sh --short
+
+check-kernels: program $(overlay) | need-check
+	$(CARGO) build --release --locked --examples
+	tests/kernel/kernels.sh
 
 figures: program | need-check
 	@tests/bench/figures.sh $(program)
