@@ -72,7 +72,8 @@ status=0
 boot >"$log" 2>&1 || status=$?
 wall=$((($(date +%s%N) - begin) / 10000000))
 guest=$(sed -n 's/^guest time: //p' "$log" | tr -d '\r')
-verdict=ok
+left_out=$(sed -n 's/^LEFT OUT: /left out: /p' "$log" | tr -d '\r')
+verdict=${left_out:-ok}
 if [ "$status" -ne 0 ]; then
     reason=$(sed -n 's/^FAILED: //p' "$log" | tr -d '\r' | head -n 1)
     [ "$status" -ne 124 ] || reason="no end within $limit s"
