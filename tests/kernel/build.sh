@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the rig into $RIG: a User Mode Linux kernel (about 3 minutes, again only
 # when what goes into it changed), the guest's programs and the board's tree.
-# SOURCE is the kernel's, Debian's linux-source-VERSION.tar.xz. Without it: of the versions that there are patches
+# LINUX_SOURCE is the kernel's, Debian's linux-source-VERSION.tar.xz. Without it: of the versions that there are patches
 # for, the newest that is installed or that apt offers.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,16 +18,17 @@ offered() { # PACKAGE
     [ -n "$(apt-cache show "$1" 2>/dev/null)" ] && "$root/packaging/tools/need.sh" "$1"
 }
 for version in $versions; do
-    [ -z "${SOURCE:-}" ] || break
+    [ -z "${LINUX_SOURCE:-}" ] || break
     tarball=/usr/src/linux-source-$version.tar.xz
     [ -e "$tarball" ] || offered "linux-source-$version" || continue
-    [ ! -e "$tarball" ] || SOURCE=$tarball
+    [ ! -e "$tarball" ] || LINUX_SOURCE=$tarball
 done
-if [ ! -e "${SOURCE:=linux-source-VERSION.tar.xz}" ]; then
-    echo "rig: no $SOURCE; there are patches for Linux $(echo $versions), so install linux-source of one of them" >&2
+if [ ! -e "${LINUX_SOURCE:=linux-source-VERSION.tar.xz}" ]; then
+    # shellcheck disable=SC2086
+    echo "rig: there is no $LINUX_SOURCE; install linux-source of a version with patches:" $versions >&2
     exit 1
 fi
-version=$(basename "$SOURCE" .tar.xz)
+version=$(basename "$LINUX_SOURCE" .tar.xz)
 version=${version#linux-source-}
 for patches in $versions; do    # those of the version, or of the newest before it
     ! dpkg --compare-versions "$patches" le "$version" || break
@@ -39,12 +40,12 @@ exec 9>"$RIG/lock"
 flock 9
 
 stamp=$({
-    sha256sum <"$SOURCE"
+    sha256sum <"$LINUX_SOURCE"
     cat "$here/build.sh" "$here/uml.fragment" "$here/patches/$patches"/*.patch "$here/modules"/*.c
 } | sha256sum)
 
 build_kernel() {
-    tar -xf "$SOURCE" -C "$RIG/linux" --strip-components=1
+    tar -xf "$LINUX_SOURCE" -C "$RIG/linux" --strip-components=1
     for patch in "$here/patches/$patches"/*.patch; do
         patch -s -d "$RIG/linux" -p1 <"$patch"
     done

@@ -68,7 +68,7 @@ check() { # VERSION [NAME...]; appends a line to the table
     rig=$target/rig-$version
     rm -rf "$rig/log"
     begin=$(date +%s)
-    RIG=$rig SOURCE=$source "$here/check.sh" "$@" || failed="$failed $version"
+    RIG=$rig LINUX_SOURCE=$source "$here/check.sh" "$@" || failed="$failed $version"
     minutes=$((($(date +%s) - begin + 30) / 60))
     count() { # PATTERN
         grep -c "$1" "$rig/log/summary" 2>/dev/null || true
