@@ -7,6 +7,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::reading_of;
 use crate::clock::{CLOCK_SET_MS, Moment};
 
 /// What is known of the clock in one boot.
@@ -27,15 +28,49 @@ impl BootClock {
     }
 }
 
-/// Notes what this moment tells of the clock in this boot. `newest` is the newest reading before. Writes only what is
-/// new: at the first run of a boot, when the clock is synchronised, and when it is set.
-pub(super) fn note_clock(db: &Connection, newest: Option<&Moment>, now: &Moment) -> rusqlite::Result<()> {
-    let known = db
-        .prepare("SELECT offset_ms, certain FROM boot WHERE boot_id = ?1")?
-        .query_row([&now.boot_id], |row| Ok(BootClock { offset_ms: row.get(0)?, certain: row.get(1)? }))
-        .optional()?;
+/// What the store knows before a run: read at once, since each statement costs more to prepare than to run.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// The newest reading: its id, and when it was taken.
+    pub(super) newest: Option<(i64, Moment)>,
+    /// Of this boot.
+    clock: Option<BootClock>,
+    /// Whose the last run was.
+    machine: Option<String>,
+    /// After which reading the wall clock leapt last.
+    pub(super) leap: Option<i64>,
+}
+
+impl Known {
+    pub(super) fn read(db: &Connection, now: &Moment) -> rusqlite::Result<Known> {
+        let newest = db
+            .prepare("SELECT * FROM reading ORDER BY id DESC LIMIT 1")?
+            .query_row([], |row| Ok((row.get::<_, i64>("id")?, reading_of(row)?.1)))
+            .optional()?;
+        db.query_row(
+            "SELECT (SELECT offset_ms FROM boot WHERE boot_id = ?1), (SELECT certain FROM boot WHERE boot_id = ?1),
+                    (SELECT id FROM machine), (SELECT max(after_id) FROM leap)",
+            [&now.boot_id],
+            |row| {
+                let offset_ms: Option<i64> = row.get(0)?;
+                let certain: Option<bool> = row.get(1)?;
+                let clock = offset_ms.zip(certain).map(|(offset_ms, certain)| BootClock { offset_ms, certain });
+                Ok(Known { newest, clock, machine: row.get(2)?, leap: row.get(3)? })
+            },
+        )
+    }
+
+    /// The id of the newest reading, 0 if there is none.
+    pub(super) fn newest_id(&self) -> i64 {
+        self.newest.as_ref().map_or(0, |(id, _)| *id)
+    }
+}
+
+/// Notes what this moment tells of the clock in this boot. Writes only what is new: at the first run of a boot, when the
+/// clock is synchronised, and when it is set.
+pub(super) fn note_clock(db: &Connection, known: &Known, now: &Moment) -> rusqlite::Result<()> {
     let offset_ms = now.wall_ms.saturating_sub(now.boot_ms);
-    let news = match known {
+    let news = match known.clock {
         Some(known) if now.synchronised => {
             !known.certain || known.offset_ms.abs_diff(offset_ms) >= CLOCK_SET_MS
         }
@@ -45,6 +80,7 @@ pub(super) fn note_clock(db: &Connection, newest: Option<&Moment>, now: &Moment)
     if !news || now.boot_id.is_empty() {
         return Ok(());
     }
+    let newest = known.newest.as_ref().map(|(_, taken)| taken);
     let earlier = newest.filter(|newest| newest.boot_id != now.boot_id);
     // A clock that is not synchronised and shows a time before the last reading is behind at least by that.
     let behind = earlier.filter(|_| !now.synchronised).map_or(0, |last| (last.wall_ms - now.wall_ms).max(0));
@@ -68,9 +104,8 @@ pub(super) fn note_clock(db: &Connection, newest: Option<&Moment>, now: &Moment)
 
 /// Notes whose run this is. When it is another machine's than the last one, as on a copied card, the readings that wait
 /// are that machine's: they are passed over, and those of this machine wait again. Returns how many are passed over.
-pub(super) fn note_machine(db: &Connection, machine: &str) -> rusqlite::Result<usize> {
-    let last: Option<String> = db.query_row("SELECT id FROM machine", [], |row| row.get(0)).optional()?;
-    let last = match last {
+pub(super) fn note_machine(db: &Connection, known: &Known, machine: &str) -> rusqlite::Result<usize> {
+    let last = match &known.machine {
         _ if machine.is_empty() => return Ok(0),
         Some(last) if last == machine => return Ok(0),
         None => {

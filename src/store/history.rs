@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use super::backlog;
 use super::boot::BootClock;
 use super::files::reserve_index;
+use super::mapping;
 use super::schema::{self, Trouble};
 use crate::clock::Moment;
 use crate::error::{Error, Exit, Problem};
@@ -268,7 +269,9 @@ impl History {
 }
 
 fn open(path: &Path, now: &Moment) -> Result<History, Trouble> {
-    reserve_index(path).map_err(Trouble::Files)?;
+    mapping::protect();
+    // Without it, the index may be private to this process, which is enough for one that only reads.
+    let _ = reserve_index(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(schema::BUSY)?;

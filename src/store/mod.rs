@@ -18,10 +18,12 @@
 
 mod backlog;
 mod boot;
+mod diagnosis;
 mod expiry;
 mod files;
 mod history;
 mod lock;
+mod mapping;
 mod schema;
 
 use std::path::PathBuf;
@@ -30,6 +32,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 pub use self::boot::BootClock;
+use self::boot::Known;
 use self::files::set_aside;
 pub use self::history::{History, PassedOver, PastRun, Sample, Selection};
 pub use self::lock::Lock;
@@ -146,6 +149,8 @@ pub struct Store {
     /// Whose runs these are (`/etc/machine-id`); empty if that is not known.
     machine: String,
     db: Option<Connection>,
+    /// When this run's reading was kept, no other waited.
+    only_own_waits: bool,
     given_up: bool,
 }
 
@@ -154,7 +159,7 @@ impl Store {
     #[must_use]
     pub fn new(settings: &Settings) -> Store {
         let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default().trim().to_owned();
-        Store { settings: settings.clone(), machine, db: None, given_up: false }
+        Store { settings: settings.clone(), machine, db: None, only_own_waits: false, given_up: false }
     }
 
     /// The newest reading of this sensor, if it is not older than `age`.
@@ -175,22 +180,25 @@ impl Store {
     pub fn keep(&mut self, new: &Kept) -> Option<i64> {
         let Settings { keep, backlog: limit, .. } = self.settings;
         let machine = &self.machine.clone();
-        let (id, dropped, foreign) = self.work(|db| {
+        let (id, dropped, foreign, waiting) = self.work(|db| {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let newest = note_time(&transaction, &new.taken, keep)?;
-            let foreign = boot::note_machine(&transaction, machine)?;
+            let known = note_time(&transaction, &new.taken, keep)?;
+            let foreign = boot::note_machine(&transaction, &known, machine)?;
+            let newest = known.newest_id();
             // Only a file that this program did not write has such a number.
             let id = newest.checked_add(1).ok_or(rusqlite::Error::IntegralValueOutOfRange(0, newest))?;
             insert(&transaction, id, new)?;
-            expiry::expire(&transaction, id, &new.taken, keep)?;
+            expiry::expire(&transaction, id, &known, &new.taken, keep)?;
             transaction.execute("INSERT INTO backlog (id) VALUES (?1)", [id])?;
-            let over = backlog::count(&transaction)?.saturating_sub(limit);
+            let waiting = backlog::count(&transaction)?;
+            let over = waiting.saturating_sub(limit);
             if over > 0 {
                 backlog::drop_oldest(&transaction, over)?;
             }
             transaction.commit()?;
-            Ok((id, over, foreign))
+            Ok((id, over, foreign, waiting))
         })?;
+        self.only_own_waits = waiting == 1;
         if dropped > 0 {
             log::warn!(
                 "dropped={dropped}: the backlog is full, its oldest readings are lost (limit {limit})"
@@ -209,6 +217,9 @@ impl Store {
     /// The oldest undelivered readings after this id, at most 64. `run` is the reading of this run.
     pub fn oldest_after(&mut self, id: i64, run: i64) -> Vec<Waiting> {
         let first = id == 0;
+        if first && self.only_own_waits {
+            return Vec::new();
+        }
         self.work(|db| {
             if first {
                 backlog::unpark(db, run)?;
@@ -253,7 +264,7 @@ impl Store {
         let keep = self.settings.keep;
         self.work(|db| {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let newest = note_time(&transaction, &end.at, keep)?;
+            let known = note_time(&transaction, &end.at, keep)?;
             transaction.execute(
                 "INSERT INTO miss (ended_ms, boot_ms, boot_id, after_id, attempts, failures, status, error)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -261,14 +272,14 @@ impl Store {
                     end.at.wall_ms,
                     end.at.boot_ms,
                     end.at.boot_id,
-                    newest,
+                    known.newest_id(),
                     failures.total(),
                     json(failures),
                     end.status,
                     error
                 ],
             )?;
-            expiry::expire(&transaction, transaction.last_insert_rowid(), &end.at, keep)?;
+            expiry::expire(&transaction, transaction.last_insert_rowid(), &known, &end.at, keep)?;
             note_alert(&transaction, end)?;
             transaction.commit()
         });
@@ -298,7 +309,8 @@ impl Store {
     fn work<T>(&mut self, mut job: impl FnMut(&mut Connection) -> rusqlite::Result<T>) -> Option<T> {
         let mut damaged = 0;
         while !self.given_up {
-            match self.connected().and_then(|db| job(db).map_err(Trouble::from)) {
+            let done = self.connected().and_then(|db| job(db).map_err(Trouble::from));
+            match if mapping::is_cut_off() { Err(Trouble::CutOff) } else { done } {
                 Ok(done) => return Some(done),
                 Err(trouble) => {
                     self.db = None;
@@ -307,7 +319,7 @@ impl Store {
                         // What could not be read once may be whole.
                         1 => {}
                         2 => self.set_aside(&trouble),
-                        _ => self.give_up(&trouble.to_string()),
+                        _ => self.give_up(&diagnosis::diagnose(&trouble, &self.settings.path).to_string()),
                     }
                 }
             }
@@ -345,17 +357,12 @@ impl Store {
     }
 }
 
-/// Notes what this moment tells of the clock. Returns the id of the newest reading, 0 if there is none.
-fn note_time(db: &Connection, now: &Moment, keep: Duration) -> rusqlite::Result<i64> {
-    let newest = db
-        .prepare("SELECT * FROM reading ORDER BY id DESC LIMIT 1")?
-        .query_row([], |row| Ok((row.get::<_, i64>("id")?, reading_of(row)?.1)))
-        .optional()?;
-    let taken = newest.as_ref().map(|(_, taken)| taken);
-    boot::note_clock(db, taken, now)?;
-    let Some((id, taken)) = &newest else { return Ok(0) };
-    expiry::note_leap(db, *id, taken, now, keep)?;
-    Ok(*id)
+/// Notes what this moment tells of the clock. Returns what was known before.
+fn note_time(db: &Connection, now: &Moment, keep: Duration) -> rusqlite::Result<Known> {
+    let mut known = Known::read(db, now)?;
+    boot::note_clock(db, &known, now)?;
+    expiry::note_leap(db, &mut known, now, keep)?;
+    Ok(known)
 }
 
 fn insert(db: &Connection, id: i64, new: &Kept) -> rusqlite::Result<()> {

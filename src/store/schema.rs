@@ -9,6 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::files::reserve_index;
+use super::mapping;
 use crate::error::describe;
 
 /// After how many pages the write-ahead log is copied back into the file.
@@ -101,6 +102,8 @@ pub(crate) enum Trouble {
     Older(i64),
     /// Another program's database: not ours to touch.
     Foreign,
+    /// A page of the log's index could not be read or written: nothing that was done counts.
+    CutOff,
 }
 
 impl Trouble {
@@ -120,7 +123,7 @@ impl Trouble {
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown)
             ),
             Trouble::Newer(_) => true,
-            Trouble::Files(_) | Trouble::Older(_) | Trouble::Foreign => false,
+            Trouble::Files(_) | Trouble::Older(_) | Trouble::Foreign | Trouble::CutOff => false,
         }
     }
 }
@@ -143,6 +146,7 @@ impl std::fmt::Display for Trouble {
                 write!(f, "its schema {version} is an earlier version's: the next run brings it up to date")
             }
             Trouble::Foreign => f.write_str("it is another program's database"),
+            Trouble::CutOff => f.write_str("the index of its log could not be read or written (SIGBUS)"),
         }
     }
 }
@@ -150,6 +154,7 @@ impl std::fmt::Display for Trouble {
 pub(super) fn connect(path: &Path) -> Result<Connection, Trouble> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    mapping::protect();
     if path.exists() {
         reserve_index(path).map_err(Trouble::Files)?;
     }
@@ -157,7 +162,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Trouble> {
     db.busy_timeout(BUSY)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     db.execute_batch(&format!(
-        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
+        "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;
          PRAGMA wal_autocheckpoint = {WAL_PAGES};"
     ))?;
     match check(&db) {
@@ -185,7 +190,7 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<(), Trouble> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version = version(&transaction)?;
     for migration in MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)) {
-        transaction.execute_batch(migration)?;
+        transaction.execute_batch(&compact(migration))?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX))?;
@@ -193,6 +198,12 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<(), Trouble> {
     reserve_index(path).map_err(Trouble::Files)?;
     // Stays in the file. A file system that cannot do it keeps the rollback journal, which works as well.
     db.pragma_update(None, "journal_mode", "wal").map_err(Trouble::from)
+}
+
+/// The text without its comments. SQLite keeps it as it is, and every run reads all of it.
+fn compact(text: &str) -> String {
+    let words = text.lines().filter_map(|line| line.split("--").next()).flat_map(str::split_whitespace);
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn is_ours_or_new(db: &Connection) -> rusqlite::Result<bool> {

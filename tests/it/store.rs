@@ -1,5 +1,6 @@
 //! What is kept: order and times of the backlog, limits, trouble with the file, and one run at a time.
 
+mod full;
 mod trouble;
 
 use std::fs;
@@ -208,6 +209,10 @@ fn delivered_readings_go_when_they_are_old_and_undelivered_ones_stay() {
     machine.run(&[]);
     assert_eq!(count(&db, "reading WHERE temperature_mdegc IN (1000, 3000, 20600)"), 3);
     assert_eq!(count(&db, "reading"), 3);
+    // Runs without a reading are looked at in every 16th run.
+    while count(&db, "reading WHERE id = 16") == 0 {
+        machine.run(&[]);
+    }
     assert_eq!((count(&db, "miss"), count(&db, "miss WHERE id = 2")), (1, 1));
 }
 

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -256,4 +256,16 @@ pub(crate) fn fifo(path: &Path) {
 pub(crate) fn replace_by_link(path: &Path, target: &str) {
     let _ = fs::remove_file(path);
     symlink(target, path).unwrap();
+}
+
+/// Whether a test can mount file systems here, and has this program. If not, it says what it leaves out, and fails where everything
+/// has to be tested.
+pub(crate) fn is_root_with(program: &str, what: &str) -> bool {
+    let found = PATH.split(':').any(|folder| Path::new(folder).join(program).exists());
+    let able = fs::metadata("/proc/self").unwrap().uid() == 0 && Path::new("/dev/loop-control").exists();
+    if !found || !able {
+        eprintln!("left out: {what}, which needs root, loop devices and {program}");
+        assert!(env::var_os("CI").is_none(), "{what} is left out, and CI is set");
+    }
+    found && able
 }

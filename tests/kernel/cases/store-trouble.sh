@@ -27,7 +27,7 @@ sensor "$good"
 mount -t tmpfs -o size=256k tmpfs /run/store
 fill() { ! dd if=/dev/zero of=/run/store/filler bs=4k 2>/dev/null; }
 fill
-delivered_without full
+delivered_without 'no space is left on its file system'
 rm -f "$store"* /run/store/filler
 
 server_port=6601 focus_timeout=3s
@@ -37,21 +37,21 @@ fill
 let_cache_expire
 run
 exits 69
-mentions 28 full
+mentions 28 'no space is left on its file system'
 mentions 27 'temperature=23.4 humidity=45.6' 'backlog=unknown'
 server_port=6600
-delivered_without full
+delivered_without 'no space is left on its file system'
 rm /run/store/filler
 delivered 2
 
 # Read-only, with a store and without.
 mount -o remount,ro /run/store
-delivered_without readonly
+delivered_without 'its file system is read-only'
 mount -o remount,rw /run/store
 delivered 1
 rm "$store"*
 mount -o remount,ro /run/store
-delivered_without 'unable to open'
+delivered_without 'its file system is read-only'
 umount /run/store
 
 # Damaged: set aside, and a new one is begun.
