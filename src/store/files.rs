@@ -42,27 +42,22 @@ pub(super) fn reserve_index(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Whether there is nothing in the file at `path`, or no such file.
+pub(super) fn is_empty(path: &Path) -> bool {
+    fs::metadata(path).map_or(0, |meta| meta.len()) == 0
+}
+
+/// Whether something is in its log: a header and a page. SQLite removes the log of an empty file.
+pub(super) fn has_log(path: &Path) -> bool {
+    fs::metadata(with_suffix(path, "-wal")).is_ok_and(|meta| meta.len() > 512)
+}
+
 /// Writes zeros from the end of the file to this size.
 fn fill(mut file: &fs::File, size: i64) -> io::Result<()> {
     use std::io::{Seek, SeekFrom, Write};
     let end = file.seek(SeekFrom::End(0))?;
     let missing = u64::try_from(size).unwrap_or(0).saturating_sub(end);
     file.write_all(&vec![0; usize::try_from(missing).unwrap_or(0)])
-}
-
-/// Renames the file and what belongs to it to a name with the date that is still free.
-pub(super) fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    let date =
-        humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string().replace([':', '-'], "");
-    let names =
-        (0..).map(|n| if n == 0 { format!(".damaged-{date}") } else { format!(".damaged-{date}.{n}") });
-    let aside = names.map(|name| with_suffix(path, &name)).find(|name| !name.exists()).unwrap_or_default();
-    fs::rename(path, &aside)?;
-    for part in ["-wal", "-shm"] {
-        // Absent after a checkpoint.
-        let _ = fs::rename(with_suffix(path, part), with_suffix(&aside, part));
-    }
-    Ok(aside)
 }
 
 /// The path with this behind its name.

@@ -24,6 +24,8 @@ mod files;
 mod history;
 mod lock;
 mod mapping;
+mod recover;
+mod renewal;
 mod schema;
 
 use std::path::PathBuf;
@@ -33,12 +35,11 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 pub use self::boot::BootClock;
 use self::boot::Known;
-use self::files::set_aside;
 pub use self::history::{History, PassedOver, PastRun, Sample, Selection};
 pub use self::lock::Lock;
+use self::renewal::Renewed;
 use self::schema::Trouble;
 use crate::clock::{Moment, millis};
-use crate::error::describe;
 use crate::failure::Tally;
 use crate::reading::Reading;
 
@@ -318,7 +319,7 @@ impl Store {
                     match damaged {
                         // What could not be read once may be whole.
                         1 => {}
-                        2 => self.set_aside(&trouble),
+                        2 => self.renew(&trouble),
                         _ => self.give_up(&diagnosis::diagnose(&trouble, &self.settings.path).to_string()),
                     }
                 }
@@ -335,16 +336,24 @@ impl Store {
         Ok(self.db.insert(db))
     }
 
-    fn set_aside(&mut self, trouble: &Trouble) {
-        match set_aside(&self.settings.path) {
-            Err(error) => {
-                self.give_up(&format!("{trouble}, and it cannot be set aside: {}", describe(&error)));
+    /// Sets the damaged file aside and begins a new one with what can be read of its backlog.
+    fn renew(&mut self, damage: &Trouble) {
+        let path = &self.settings.path;
+        match renewal::renew(path, self.settings.backlog) {
+            Err(trouble) => {
+                let why = diagnosis::diagnose(&trouble, path);
+                self.give_up(&format!("{damage}, and no new one can be begun: {why}"));
             }
-            Ok(aside) => log::warn!(
-                "the store {} cannot be used: {trouble}; it was set aside as {} and a new one begun",
-                self.settings.path.display(),
-                aside.display()
-            ),
+            Ok(Renewed { aside, taken_over, removed }) => {
+                let older =
+                    if removed > 0 { format!("; removed={removed} older ones") } else { String::new() };
+                log::warn!(
+                    "the store {} cannot be used: {damage}; it was set aside as {} and a new one begun; \
+                     undelivered readings taken over from it: {taken_over}{older}",
+                    path.display(),
+                    aside.display()
+                );
+            }
         }
     }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::files::reserve_index;
-use super::mapping;
+use super::files::{has_log, is_empty, reserve_index};
+use super::{mapping, renewal};
 use crate::error::describe;
 
 /// After how many pages the write-ahead log is copied back into the file.
@@ -102,6 +102,8 @@ pub(crate) enum Trouble {
     Older(i64),
     /// Another program's database: not ours to touch.
     Foreign,
+    /// There is nothing in the file, but something in its log.
+    LogAlone,
     /// A page of the log's index could not be read or written: nothing that was done counts.
     CutOff,
 }
@@ -122,7 +124,7 @@ impl Trouble {
                 error.sqlite_error_code(),
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown)
             ),
-            Trouble::Newer(_) => true,
+            Trouble::Newer(_) | Trouble::LogAlone => true,
             Trouble::Files(_) | Trouble::Older(_) | Trouble::Foreign | Trouble::CutOff => false,
         }
     }
@@ -146,6 +148,7 @@ impl std::fmt::Display for Trouble {
                 write!(f, "its schema {version} is an earlier version's: the next run brings it up to date")
             }
             Trouble::Foreign => f.write_str("it is another program's database"),
+            Trouble::LogAlone => f.write_str("it is empty, but there is a log of it"),
             Trouble::CutOff => f.write_str("the index of its log could not be read or written (SIGBUS)"),
         }
     }
@@ -155,7 +158,12 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Trouble> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     mapping::protect();
-    if path.exists() {
+    if is_empty(path) {
+        renewal::finish(path).map_err(Trouble::Files)?;
+        if is_empty(path) && has_log(path) {
+            return Err(Trouble::LogAlone);
+        }
+    } else {
         reserve_index(path).map_err(Trouble::Files)?;
     }
     let mut db = Connection::open_with_flags(path, flags)?;
@@ -166,7 +174,11 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Trouble> {
          PRAGMA wal_autocheckpoint = {WAL_PAGES};"
     ))?;
     match check(&db) {
-        Err(Trouble::Older(_)) => migrate(&mut db, path)?,
+        Err(Trouble::Older(_)) => {
+            migrate(&mut db, |_| Ok(()))?;
+            reserve_index(path).map_err(Trouble::Files)?;
+            use_log(&db)?;
+        }
         checked => checked?,
     }
     Ok(db)
@@ -186,7 +198,22 @@ pub(crate) fn check(db: &Connection) -> Result<(), Trouble> {
     }
 }
 
-fn migrate(db: &mut Connection, path: &Path) -> Result<(), Trouble> {
+/// Makes a store with what `fill` writes into it.
+pub(super) fn create(path: &Path, fill: impl Fn(&Connection) -> rusqlite::Result<()>) -> Result<(), Trouble> {
+    mapping::protect();
+    let mut db = Connection::open(path)?;
+    db.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;")?;
+    migrate(&mut db, fill)?;
+    use_log(&db)?;
+    db.close().map_err(|(_, error)| error.into())
+}
+
+/// Stays in the file. A file system that cannot do it keeps the rollback journal, which works as well.
+fn use_log(db: &Connection) -> rusqlite::Result<()> {
+    db.pragma_update(None, "journal_mode", "wal")
+}
+
+fn migrate(db: &mut Connection, fill: impl Fn(&Connection) -> rusqlite::Result<()>) -> Result<(), Trouble> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version = version(&transaction)?;
     for migration in MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)) {
@@ -194,10 +221,8 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<(), Trouble> {
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX))?;
-    transaction.commit()?;
-    reserve_index(path).map_err(Trouble::Files)?;
-    // Stays in the file. A file system that cannot do it keeps the rollback journal, which works as well.
-    db.pragma_update(None, "journal_mode", "wal").map_err(Trouble::from)
+    fill(&transaction)?;
+    transaction.commit().map_err(Trouble::from)
 }
 
 /// The text without its comments. SQLite keeps it as it is, and every run reads all of it.

@@ -260,6 +260,7 @@ pub(crate) fn replace_by_link(path: &Path, target: &str) {
 
 /// Whether a test can mount file systems here, and has this program. If not, it says what it leaves out, and fails where everything
 /// has to be tested.
+#[allow(clippy::print_stderr, reason = "what is left out must be seen")]
 pub(crate) fn is_root_with(program: &str, what: &str) -> bool {
     let found = PATH.split(':').any(|folder| Path::new(folder).join(program).exists());
     let able = fs::metadata("/proc/self").unwrap().uid() == 0 && Path::new("/dev/loop-control").exists();

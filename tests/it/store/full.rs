@@ -113,6 +113,7 @@ fn arrives(outcome: &Outcome, what: &str) -> bool {
 }
 
 /// A run, and then those who only look, with each number of blocks free.
+#[allow(clippy::print_stderr, reason = "what is left out must be seen")]
 fn full_at_every_block(name: &str, mkfs: &[&str], block: u64, size: &str) {
     let machine = Machine::with_sensor();
     let _server = machine.serve();

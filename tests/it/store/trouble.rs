@@ -7,7 +7,7 @@ use super::{DELIVERED, count, database, says, with_backlog};
 use crate::machine::{Machine, Outcome};
 
 /// The files beside the store whose name says that they were set aside.
-fn set_aside(machine: &Machine) -> Vec<PathBuf> {
+pub(super) fn set_aside(machine: &Machine) -> Vec<PathBuf> {
     let files = fs::read_dir(machine.store_dir()).unwrap().flatten().map(|file| file.path());
     files.filter(|path| path.to_str().unwrap().contains(".damaged-20")).collect()
 }
@@ -48,12 +48,14 @@ fn a_damaged_store_is_set_aside_and_a_new_one_begun() {
         fs::create_dir(machine.store_dir()).unwrap();
         fs::write(machine.store(), &bytes).unwrap();
         let outcome = machine.run(&[]);
-        says(&outcome, 0, &[why, &format!("{DELIVERED}0")]);
+        // What waits is in a page of its own.
+        let readings = if name == "backlog torn" { 2 } else { 1 };
+        says(&outcome, 0, &[why, &format!("delivered={readings} backlog=0")]);
         assert!(outcome.stderr.contains("it was set aside as "), "{name}: {outcome:#?}");
         let aside = set_aside(&machine);
         let kept = aside.iter().find(|path| path.to_str().unwrap().ends_with('Z')).unwrap();
         assert_eq!(fs::read(kept).unwrap(), bytes, "{name}");
-        assert_eq!(count(&database(&machine), "reading"), 1, "{name}");
+        assert_eq!(count(&database(&machine), "reading"), readings, "{name}");
     }
 }
 
