@@ -1,10 +1,13 @@
 //! Where log lines go: syslog, standard error, or both. A line that cannot be logged never ends a run.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use nix::errno::Errno;
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr};
 use syslog::{Facility, LogFormat, LoggerBackend, Severity};
 
 use crate::error::Exit;
@@ -32,7 +35,7 @@ struct Rfc3164;
 impl<T: Display> LogFormat<T> for Rfc3164 {
     fn format<W: Write>(&self, to: &mut W, severity: Severity, message: T) -> syslog::Result<()> {
         let priority = Facility::LOG_DAEMON as u8 | severity as u8;
-        write!(to, "<{priority}>iio-focus[{}]: {message}", std::process::id()).map_err(syslog::Error::Write)
+        write!(to, "<{priority}>iio-focus[{}]: {message}", std::process::id()).map_err(syslog::Error::from)
     }
 }
 
@@ -65,16 +68,24 @@ pub fn report_panics() {
     }));
 }
 
-/// Connects to the log socket, if a syslog daemon listens there. The socket does not block, so that a daemon that hangs
-/// cannot stop this program.
+/// Connects to the log socket, if a syslog daemon listens there. Neither connecting nor writing waits, so that a daemon
+/// that hangs cannot stop this program.
 fn connect() -> Option<Syslog> {
-    let syslog = syslog::unix(Rfc3164).ok()?;
-    match &syslog.backend {
-        LoggerBackend::Unix(socket) => socket.set_nonblocking(true).ok()?,
-        LoggerBackend::UnixStream(socket) => socket.get_ref().set_nonblocking(true).ok()?,
-        _ => return None,
-    }
-    Some(syslog)
+    let backend = match open_socket(SockType::Datagram) {
+        Ok(socket) => LoggerBackend::Unix(socket.into()),
+        Err(Errno::EPROTOTYPE) => {
+            LoggerBackend::UnixStream(BufWriter::new(open_socket(SockType::Stream).ok()?.into()))
+        }
+        Err(_) => return None,
+    };
+    Some(syslog::Logger::new(backend, Rfc3164))
+}
+
+fn open_socket(kind: SockType) -> nix::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = socket::socket(AddressFamily::Unix, kind, flags, None)?;
+    socket::connect(socket.as_raw_fd(), &UnixAddr::new("/dev/log")?)?;
+    Ok(socket)
 }
 
 impl Log for Logger {
