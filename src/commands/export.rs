@@ -1,6 +1,5 @@
 //! `iio-focus export`: the stored readings as CSV or JSON lines, not rounded.
 
-use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
@@ -9,7 +8,7 @@ use super::selection::SelectedReadings;
 use super::times;
 use crate::cli;
 use crate::error::Error;
-use crate::output::{stdout_error, unless_closed};
+use crate::output::{clean, stdout_error, unless_closed};
 use crate::reading::to_units;
 use crate::store::Sample;
 
@@ -77,13 +76,15 @@ impl Line<'_> {
     }
 }
 
-/// A CSV field (RFC 4180), in quotes only if it needs them. Only the name of a sensor can need them.
-fn csv_field(text: &str) -> Cow<'_, str> {
-    if text.contains([',', '"', '\n', '\r']) {
-        Cow::Owned(format!("\"{}\"", text.replace('"', "\"\"")))
-    } else {
-        Cow::Borrowed(text)
+/// A name as a CSV field (RFC 4180), in quotes only if it needs them. It is one line, and no formula: a spreadsheet would
+/// run one, so that an apostrophe goes before what could be its beginning. Numbers need none of this.
+fn csv_field(text: &str) -> String {
+    const FORMULA: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+    let mut text = clean(text, ' ');
+    if text.trim_start().starts_with(FORMULA) {
+        text.insert(0, '\'');
     }
+    if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
 #[cfg(test)]
@@ -136,7 +137,11 @@ mod tests {
             ("", ""),
             ("a,b", "\"a,b\""),
             ("the \"attic\"", "\"the \"\"attic\"\"\""),
-            ("two\nlines", "\"two\nlines\""),
+            ("two\nlines", "two lines"),
+            ("=1+1", "'=1+1"),
+            ("-cmd|' /C calc'!A0, x", "\"'-cmd|' /C calc'!A0, x\""),
+            ("\t@SUM(A1)", "' @SUM(A1)"),
+            ("a=b", "a=b"),
         ] {
             assert_eq!(csv_field(name), field);
         }

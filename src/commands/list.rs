@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::cli;
 use crate::config;
 use crate::error::Error;
-use crate::output::print;
+use crate::output::{clean, print};
 use crate::sensor::Sensor;
 
 /// One sensor, as `--json` shows it.
@@ -39,7 +39,9 @@ pub fn run(args: &cli::Args, list: &cli::List) -> Result<(), Error> {
         serde_json::to_string(&entries).unwrap_or_default() + "\n"
     } else {
         let line = |entry: &Entry<'_>| {
-            format!("{}\t{}\t{}\n", entry.id, entry.name.unwrap_or("-"), entry.label.unwrap_or("-"))
+            let [id, name, label] = [entry.id, entry.name.unwrap_or("-"), entry.label.unwrap_or("-")]
+                .map(|text| clean(text, ' '));
+            format!("{id}\t{name}\t{label}\n")
         };
         entries.iter().map(line).collect()
     };

@@ -13,7 +13,7 @@ use crate::cli;
 use crate::clock::{DAY_MS, HOUR_MS, Moment, WEEK_MS, millis};
 use crate::config::{self, Config};
 use crate::error::{Error, Exit, Problem, plural};
-use crate::output::print;
+use crate::output::{clean, print};
 use crate::reading::to_units;
 use crate::store::{History, PastRun, Sample, Selection};
 
@@ -237,10 +237,10 @@ impl Summary {
             Verdict::Failing => "failing",
             Verdict::Stale => "stale",
         };
-        let mut text = format!("{verdict}: {}\n\n", self.why);
+        let mut text = format!("{verdict}: {}\n\n", clean(&self.why, ' '));
         let mut line = |name: &str, value: String| {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "{name:<16}{value}");
+            let _ = writeln!(text, "{name:<16}{}", clean(&value, ' '));
         };
         let time_and_age = |ms: i64| format!("{}, {} ago", times::local_text(ms), times::length(now_ms - ms));
         if let Some(last) = &self.last_reading {
