@@ -387,7 +387,15 @@ fn title(device: &IioDevice) -> String {
 }
 
 fn list(sensors: &[Sensor]) -> String {
-    sensors.iter().map(|sensor| title(&sensor.device)).collect::<Vec<_>>().join("; ")
+    shortened(sensors.iter().map(|sensor| title(&sensor.device)))
+}
+
+/// The first few of them, and how many there are: an error stays a line that can be read.
+fn shortened(all: impl ExactSizeIterator<Item = String>) -> String {
+    const SHOWN: usize = 8;
+    let number = all.len();
+    let rest = if number > SHOWN { format!("; and so on, {number} in all") } else { String::new() };
+    all.take(SHOWN).collect::<Vec<_>>().join("; ") + &rest
 }
 
 fn none_found(sysfs: &Path, unusable: &[(IioDevice, &'static str)]) -> Problem {
@@ -395,8 +403,10 @@ fn none_found(sysfs: &Path, unusable: &[(IioDevice, &'static str)]) -> Problem {
         "no temperature and humidity sensor in {}",
         sysfs.join(IioDevice::base()).join(IioDevice::class()).display()
     );
-    for (device, lacks) in unusable {
-        text += &format!("; {} has no {lacks} channel", title(device));
+    if !unusable.is_empty() {
+        let lacking =
+            |(device, lacks): &(IioDevice, &str)| format!("{} has no {lacks} channel", title(device));
+        text += &format!("; {}", shortened(unusable.iter().map(lacking)));
     }
     Problem::new(text).advise(NO_SENSOR_ADVICE)
 }
