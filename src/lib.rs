@@ -9,6 +9,7 @@ pub mod error;
 pub mod failure;
 pub mod focus;
 pub mod logger;
+mod open;
 pub mod output;
 pub mod plausibility;
 pub mod psychrometrics;

@@ -1,5 +1,10 @@
 //! Times as text: local times for people, RFC 3339 in UTC for programs.
 
+use std::env;
+use std::ffi::OsStr;
+use std::fs::Metadata;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::civil::DateTime;
@@ -15,7 +20,7 @@ use crate::error::{Error, Problem};
 pub(super) fn parse(option: &str, text: &str, now_ms: i64) -> Result<i64, Error> {
     let before =
         humantime::parse_duration(text).ok().and_then(|before| i64::try_from(before.as_millis()).ok());
-    let local = || TimeZone::system().to_timestamp(text.parse::<DateTime>().ok()?).ok();
+    let local = || system_zone().to_timestamp(text.parse::<DateTime>().ok()?).ok();
     before
         .map(|before| timestamp(now_ms.saturating_sub(before)).as_millisecond())
         .or_else(|| text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond))
@@ -26,6 +31,20 @@ pub(super) fn parse(option: &str, text: &str, now_ms: i64) -> Result<i64, Error>
                  such as 2026-11-01T08:00 or 2026-11-01T08:00:00Z"
             )))
         })
+}
+
+/// The zone of this machine, or of the environment variable `TZ`. UTC if `TZ` names what is no zone file: reading a device
+/// or a pipe would not end.
+pub(super) fn system_zone() -> TimeZone {
+    /// Far more than any zone file.
+    const LARGEST: u64 = 1 << 20;
+    let is_zone_file = |meta: &Metadata| meta.is_file() && meta.len() <= LARGEST;
+    let named = env::var_os("TZ").unwrap_or_default();
+    let path = named.as_bytes().strip_prefix(b":").unwrap_or(named.as_bytes());
+    match Path::new(OsStr::from_bytes(path)).metadata() {
+        Ok(meta) if !is_zone_file(&meta) => TimeZone::UTC,
+        _ => TimeZone::system(),
+    }
 }
 
 /// In UTC, with milliseconds: `2026-11-01T08:00:00.000Z`.
@@ -45,7 +64,7 @@ pub(super) fn as_if_utc(shown: &ZonedDateTime) -> i64 {
 
 /// To the second, in the zone of this machine: `2026-11-01 09:00:00`.
 pub(super) fn local_text(ms: i64) -> String {
-    in_zone(ms, &TimeZone::system()).strftime("%F %T").to_string()
+    in_zone(ms, &system_zone()).strftime("%F %T").to_string()
 }
 
 /// A duration, rounded down to at most two units: `40s`, `2h 5m`, `3days`.

@@ -1,7 +1,5 @@
 //! The file: its keys, each with its kind and its default, and where what is wrong in it stands.
 
-use std::fs::File;
-use std::io::Read;
 use std::ops::RangeInclusive;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -16,6 +14,7 @@ use super::kind::{
 };
 use crate::error::{Error, Problem};
 use crate::focus::Confirm;
+use crate::open;
 use crate::reading::Field;
 use crate::secret::Secret;
 
@@ -214,14 +213,8 @@ fn not_toml(text: &str, error: &toml::de::Error) -> Wrong {
 pub(super) fn read_text(path: &Path) -> Result<(String, u32), Error> {
     /// Far more than any configuration; keeps `/dev/zero` from filling the memory.
     const LONGEST: u64 = 1 << 20;
-    let read = || {
-        let file = File::open(path)?;
-        let mode = file.metadata()?.permissions().mode();
-        let mut bytes = Vec::new();
-        file.take(LONGEST + 1).read_to_end(&mut bytes)?;
-        Ok((bytes, mode))
-    };
-    let (bytes, mode) = read().map_err(|source| Error::Config(Problem::file("read", path, &source)))?;
+    let (bytes, meta) = open::read(path, LONGEST + 1)
+        .map_err(|source| Error::Config(Problem::file("read", path, &source)))?;
     if bytes.len() as u64 > LONGEST {
         let what = format!("{}: is larger than 1 MiB: not a file for this", path.display());
         return Err(Error::Config(Problem::new(what)));
@@ -231,7 +224,7 @@ pub(super) fn read_text(path: &Path) -> Result<(String, u32), Error> {
         let line = line_of(&String::from_utf8_lossy(&error.as_bytes()[..valid]), valid);
         Error::Config(Problem::new(format!("{}:{line}: is not UTF-8 text", path.display())))
     })?;
-    Ok((text, mode))
+    Ok((text, meta.permissions().mode()))
 }
 
 /// The number of the line that holds this byte, from 1.

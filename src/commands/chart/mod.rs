@@ -78,7 +78,7 @@ impl Picture {
             Ok(())
         })?;
         match sensors.len() {
-            1 => Ok(Picture { sensor: sensors.remove(0), series, zone: TimeZone::system() }),
+            1 => Ok(Picture { sensor: sensors.remove(0), series, zone: times::system_zone() }),
             _ => Err(Error::NotKept(Problem::new(format!(
                 "these are readings of several sensors, and a chart is of one: choose with --device {}",
                 sensors.join(" or --device ")

@@ -1,12 +1,12 @@
 //! The store.
 
-use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use super::problem_of;
 use crate::clock::Moment;
 use crate::error::{Error, Problem};
+use crate::open;
 use crate::store::{History, PastRun};
 
 const WEEK_MS: i64 = 7 * 86_400_000;
@@ -37,7 +37,7 @@ pub(crate) struct Content {
 
 impl Store {
     pub(super) fn look(path: &Path, now: &Moment) -> Store {
-        match File::open(path) {
+        match open::without_waiting(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Store::Absent,
             Err(error) => {
                 return Store::CannotOpen {
