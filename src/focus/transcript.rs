@@ -9,9 +9,12 @@ use crate::secret::Secret;
 pub struct Transcript {
     license: Secret,
     lines: [Line; 2],
+    /// The last word about the connection is that it stands.
     connected: bool,
-    /// The first line that reports an error.
+    /// The first line that reports an error which nothing mends.
     fault: Option<String>,
+    /// The first line, after the last word that the connection stands, that reports trouble with it.
+    broken: Option<String>,
     /// The last line that is not empty.
     last: Option<String>,
 }
@@ -25,6 +28,7 @@ impl Transcript {
             lines: [Line::default(), Line::default()],
             connected: false,
             fault: None,
+            broken: None,
             last: None,
         }
     }
@@ -47,7 +51,7 @@ impl Transcript {
         }
     }
 
-    /// Whether focus printed that it was connected.
+    /// Whether the last that focus printed of the connection is that it stands.
     #[must_use]
     pub fn has_connected(&self) -> bool {
         self.connected
@@ -56,19 +60,19 @@ impl Transcript {
     /// Whether focus reported an error.
     #[must_use]
     pub fn has_fault(&self) -> bool {
-        self.fault.is_some()
+        self.fault.is_some() || self.broken.is_some()
     }
 
     /// The first line that reports an error, else the last line that is not empty.
     #[must_use]
     pub fn line_to_quote(&self) -> Option<&str> {
-        self.fault.as_deref().or(self.last.as_deref())
+        self.fault.as_deref().or(self.broken.as_deref()).or(self.last.as_deref())
     }
 
     /// Whether the output alone shows success: focus was connected and reported no error.
     #[must_use]
     pub fn tells_of_success(&self) -> bool {
-        self.connected && self.fault.is_none()
+        self.connected && !self.has_fault()
     }
 
     /// Looks for the known texts in the line of a stream, and removes it. `is_cut` says that the line has not ended but
@@ -76,18 +80,27 @@ impl Transcript {
     fn evaluate_line(&mut self, stream: usize, is_cut: bool) {
         let line = &mut self.lines[stream];
         let text = String::from_utf8_lossy(&line.text);
-        let is_fault = text.contains("[error]") || text.contains("Connect error");
-        self.connected |= text.contains("[TCP] Connected");
+        let word = Word::of(&text, self.connected);
         // The rest of a line that was cut is searched but not quoted: it may begin with the end of the licence.
-        if !line.continued && !text.trim().is_empty() {
+        let quoted = if line.continued {
+            word.is_trouble().then(|| "an error, in a line too long to quote".to_owned())
+        } else if text.trim().is_empty() {
+            None
+        } else {
             let quoted = quote(&text, &self.license);
             log::debug!("focus: {quoted}");
-            if is_fault && self.fault.is_none() {
-                self.fault = Some(quoted.clone());
+            self.last = Some(quoted.clone());
+            Some(quoted)
+        };
+        match word {
+            Word::Other => {}
+            Word::Error if self.fault.is_none() => self.fault = quoted,
+            Word::Error => {}
+            Word::Connected => (self.connected, self.broken) = (true, None),
+            Word::Broken => {
+                self.connected = false;
+                self.broken = self.broken.take().or(quoted);
             }
-            self.last = Some(quoted);
-        } else if is_fault && self.fault.is_none() {
-            self.fault = Some("an error, in a line too long to quote".to_owned());
         }
         let keep = if is_cut { Line::OVERLAP } else { 0 };
         line.text.drain(..line.text.len() - keep);
@@ -95,10 +108,48 @@ impl Transcript {
     }
 }
 
+/// What a line says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    /// Nothing that counts.
+    Other,
+    /// An error that nothing mends.
+    Error,
+    /// The connection stands.
+    Connected,
+    /// It does not stand, or what was written to it did not get out.
+    Broken,
+}
+
+impl Word {
+    /// `connected`: the last word before was that the connection stands. A write that fails is reported after it, as
+    /// `TCP <reason>` behind the time, or as `TCP All data was not sent. (tot=… left=…)`.
+    fn of(line: &str, connected: bool) -> Word {
+        let is_failed_write = || {
+            let time = |c: char| c.is_ascii_digit() || "/:. -".contains(c);
+            let reason = line.trim_start_matches(time).strip_prefix("TCP ");
+            reason.is_some_and(|reason| !reason.trim().is_empty()) || line.contains("All data was not sent")
+        };
+        if line.contains("[error]") {
+            Word::Error
+        } else if line.contains("Connect error") || connected && is_failed_write() {
+            Word::Broken
+        } else if line.contains("[TCP] Connected") {
+            Word::Connected
+        } else {
+            Word::Other
+        }
+    }
+
+    fn is_trouble(self) -> bool {
+        matches!(self, Word::Error | Word::Broken)
+    }
+}
+
 /// The line as it is quoted: without the licence, without control characters, and short.
 fn quote(text: &str, license: &Secret) -> String {
     const LONGEST: usize = 200;
-    let text = text.trim_ascii().replace(license.expose(), REDACTED);
+    let text = license.hide_in(text.trim_ascii(), REDACTED);
     let short: String = text.chars().take(LONGEST).collect();
     let rest = if text.chars().nth(LONGEST).is_some() { "..." } else { "" };
     clean(&short, ' ') + rest
@@ -197,7 +248,7 @@ mod tests {
 
     /// All that a transcript keeps of the output.
     fn kept(transcript: &Transcript) -> (bool, Option<String>, Option<String>) {
-        (transcript.connected, transcript.fault.clone(), transcript.last.clone())
+        (transcript.connected, transcript.line_to_quote().map(str::to_owned), transcript.last.clone())
     }
 
     #[test]
@@ -210,6 +261,12 @@ mod tests {
             ("[TCP] Connected\n", "[error] no project code[-pcode]\n", false),
             ("[error] x\n[TCP] Connected\n", "", false),
             ("[TCP] Connected\n", "[TCP] Connect error. 127.0.0.1:6600", false),
+            ("[TCP] Connect error. 127.0.0.1:6600\n[TCP] Connected\n", "", true),
+            ("[TCP] Connected\n2025/01/17 11:36:59 TCP EOF\n", "", false),
+            ("2025/01/17 11:36:59 TCP EOF\n[TCP] Connected\n", "", true),
+            ("[TCP] Connected\nTCP All data was not sent. (tot=9 left=1)\n[TCP] Closed\n", "", false),
+            ("[TCP] Connected\nTCP write: x\n[TCP] Connected\n", "", true),
+            ("[TCP] Connected\n[TCP] Closed\nTCP \n over TCP now\n", "", true),
             ("[TCP] \x1b[32mConnected\x1b[0m\n", "", true),
             ("[TCP] Con", "nected\n", false),
             ("[TCP]\nConnected\n", "", false),
