@@ -17,13 +17,13 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, Signal, kill, killpg};
+use nix::sys::signal::{SigHandler, SigSet, Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, execv, getpid, getppid};
 
 use crate::clock::{Clock, Deadline};
 use crate::error::{Problem, describe};
-use crate::signals::SystemClock;
+use crate::signals::{SystemClock, set_action};
 
 /// How long a child has to end after SIGTERM, before it gets SIGKILL.
 pub const GRACE: Duration = Duration::from_secs(2);
@@ -167,6 +167,8 @@ fn spawn(program: &Path, arguments: &[String]) -> io::Result<std::process::Child
     let execute = move || {
         // A child inherits the blocked signals, and SIGTERM would not end it.
         SigSet::empty().thread_set_mask()?;
+        // And the ignored ones.
+        set_action(Signal::SIGXFSZ, SigHandler::SigDfl)?;
         prctl::set_pdeathsig(Signal::SIGKILL)?;
         // The parent died before the call above.
         if getppid() != parent {

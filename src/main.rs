@@ -9,9 +9,13 @@ use iio_focus::config;
 use iio_focus::error::{Error, Exit};
 use iio_focus::logger::{self, Destination};
 use iio_focus::output;
+use iio_focus::secret;
+use iio_focus::signals;
 
 fn main() -> ExitCode {
     logger::report_panics();
+    secret::keep_out_of_core_dumps();
+    signals::ignore_file_size_limit();
     match cli::parse(env::args_os()).and_then(start) {
         Ok(exit) => exit.into(),
         Err(error) => {

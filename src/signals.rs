@@ -14,6 +14,21 @@ use crate::clock::{Clock, Deadline, Moment, since_boot};
 /// The signals that ask a run to end.
 const ENDING: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
 
+/// Lets a write beyond the limit on the size of files (`RLIMIT_FSIZE`) fail with EFBIG, as on a full disk, instead of ending
+/// the process with SIGXFSZ.
+pub fn ignore_file_size_limit() {
+    // This cannot fail for a signal that can be ignored.
+    let _ = set_action(Signal::SIGXFSZ, SigHandler::SigIgn);
+}
+
+/// Gives a signal its default action, or lets it be ignored. Returns what was before.
+#[allow(unsafe_code, reason = "setting the action of a signal is unsafe, because it may be a handler")]
+pub(crate) fn set_action(signal: Signal, action: SigHandler) -> nix::Result<SigHandler> {
+    debug_assert!(matches!(action, SigHandler::SigDfl | SigHandler::SigIgn));
+    // SAFETY: the callers give no handler: neither action runs code of this process.
+    unsafe { signal::signal(signal, action) }
+}
+
 /// The kernel's boot clock, and this process's signals.
 ///
 /// The signals that end a run, and SIGCHLD, stay blocked and arrive through a `signalfd(2)`. Every wait of a run is a
@@ -32,10 +47,7 @@ impl SystemClock {
     ///
     /// # Errors
     /// `EMFILE`, `ENFILE` or `ENOMEM` if no file descriptor or no memory is left (`signalfd(2)`).
-    #[allow(unsafe_code, reason = "setting the action of a signal is unsafe, because it may be a handler")]
     pub fn new() -> nix::Result<SystemClock> {
-        // SAFETY: a signal gets its default action or is ignored: neither runs code of this process.
-        let set_action = |signal, action| unsafe { signal::signal(signal, action) };
         let mut mask = SigSet::from_iter(ENDING);
         mask.add(Signal::SIGCHLD);
         mask.thread_block()?;
