@@ -33,7 +33,7 @@ pub struct Run<'a> {
     deadline: Deadline,
     clock: &'a SystemClock,
     store: Store,
-    _lock: Lock,
+    lock: Lock,
 }
 
 /// How the deliveries of one run went.
@@ -83,7 +83,7 @@ impl<'a> Run<'a> {
         clock: &'a SystemClock,
     ) -> Result<Run<'a>, Error> {
         let lock = Lock::acquire(&config.store.path)?;
-        Ok(Run { config, focus, deadline, clock, store: Store::new(&config.store), _lock: lock })
+        Ok(Run { config, focus, deadline, clock, store: Store::new(&config.store), lock })
     }
 
     /// Finds the sensor.
@@ -122,6 +122,12 @@ impl<'a> Run<'a> {
         let moment = self.clock.moment();
         if !moment.synchronised && self.clock.now() < self.config.store.wait_for_clock {
             delivery.waits_for_clock = true;
+            return delivery;
+        }
+        if !self.lock.is_held() {
+            self.deliver_own(reading, id, &mut delivery);
+            // Another run may be delivering it now.
+            delivery.backlog_waits = Some(Problem::new("the store cannot be locked"));
             return delivery;
         }
         let first = if own % OLDEST_FIRST == 0 { self.store.oldest_after(0, own) } else { Vec::new() };
@@ -280,7 +286,7 @@ pub fn report(reading: &Kept, delivery: Delivery, outcome: &Outcome) -> Result<(
         });
     }
     log::info!("{line}{}", if delivery.waits_for_clock { " clock=unsynchronised" } else { "" });
-    if let Some(reason) = delivery.backlog_waits {
+    if let Some(reason) = delivery.backlog_waits.filter(|_| outcome.backlog != Some(0)) {
         log::warn!("the backlog has to wait: {reason}");
     }
     match outcome.exit {

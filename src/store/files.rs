@@ -1,12 +1,16 @@
 //! The files of the store: the database, its write-ahead log, the log's index, the lock.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{FallocateFlags, OFlag, fallocate};
+use nix::fcntl::{FallocateFlags, fallocate};
+use nix::unistd::Uid;
+
+use super::schema::Trouble;
+use crate::open::{careful, odd_kind};
 
 /// SQLite maps the log's index into memory in parts of this many bytes (`WALINDEX_PGSZ` in `wal.c`). Each is for 4,062
 /// pages of the log or more.
@@ -32,9 +36,13 @@ pub(super) fn reserve_index(path: &Path) -> io::Result<()> {
             return Ok(());
         }
     }
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    let file =
-        OpenOptions::new().write(true).create(true).custom_flags(flags.bits()).mode(0o600).open(&index)?;
+    let file = match open_regular(&index, true) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let store = fs::symlink_metadata(path)?;
+            make(&index, &Owner::of(&store), store.mode() & 0o666)?
+        }
+        opened => opened?,
+    };
     match fallocate(&file, FallocateFlags::empty(), 0, size) {
         // A file system that cannot reserve has no holes either (vfat), or fills them when it is extended.
         Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => fill(&file, size),
@@ -58,6 +66,91 @@ fn fill(mut file: &fs::File, size: i64) -> io::Result<()> {
     let end = file.seek(SeekFrom::End(0))?;
     let missing = u64::try_from(size).unwrap_or(0).saturating_sub(end);
     file.write_all(&vec![0; usize::try_from(missing).unwrap_or(0)])
+}
+
+/// Whose a file in the store's folder is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) user: u32,
+    pub(super) group: u32,
+}
+
+impl Owner {
+    fn of(meta: &Metadata) -> Owner {
+        Owner { user: meta.uid(), group: meta.gid() }
+    }
+
+    /// The store's owner, or that of its folder if there is no store yet: root's run must leave files that the service
+    /// can use. None: there is no such folder.
+    pub(super) fn of_store(path: &Path) -> Option<Owner> {
+        let folder = || fs::metadata(path.parent()?).ok();
+        let store = fs::symlink_metadata(path).ok().filter(Metadata::is_file);
+        store.or_else(folder).map(|meta| Owner::of(&meta))
+    }
+
+    /// Gives the file to this owner, if it has another one and this process is root.
+    pub(super) fn adopt(self, file: &File, meta: &Metadata) -> io::Result<()> {
+        if self == Owner::of(meta) || !Uid::effective().is_root() {
+            return Ok(());
+        }
+        fchown(file, Some(self.user), Some(self.group))
+    }
+}
+
+/// Opens a regular file that is there, without following a link or waiting.
+pub(super) fn open_regular(path: &Path, write: bool) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).write(write).custom_flags(careful().bits()).open(path)?;
+    match odd_kind(file.metadata()?.file_type()) {
+        None => Ok(file),
+        Some(kind) => Err(io::Error::other(format!("it is {kind}"))),
+    }
+}
+
+/// Makes a file that is not there yet, with this owner and mode, whatever the umask.
+pub(super) fn make(path: &Path, owner: &Owner, mode: u32) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .custom_flags(careful().bits())
+        .open(path)?;
+    let meta = file.metadata()?;
+    owner.adopt(&file, &meta)?;
+    if meta.mode() & 0o777 != mode {
+        file.set_permissions(Permissions::from_mode(mode))?;
+    }
+    Ok(file)
+}
+
+/// Makes the store's folder if it is not there, for its owner to write and its group to read.
+pub(super) fn make_folder(store: &Path) {
+    const MODE: u32 = 0o750;
+    let Some(folder) = store.parent().filter(|folder| !folder.exists()) else { return };
+    if let Some(parent) = folder.parent() {
+        let _ = fs::create_dir_all(parent);
+    }
+    if DirBuilder::new().mode(MODE).create(folder).is_ok() {
+        let _ = fs::set_permissions(folder, Permissions::from_mode(MODE));
+    }
+}
+
+/// Makes an empty store if there is none, as far as that is possible: what it cannot do, SQLite will say.
+pub(super) fn make_store(path: &Path) {
+    if path.symlink_metadata().is_ok() {
+        return;
+    }
+    let umask = nix::sys::stat::umask(nix::sys::stat::Mode::empty());
+    nix::sys::stat::umask(umask);
+    if let Some(owner) = Owner::of_store(path) {
+        let _ = make(path, &owner, 0o640 & !umask.bits() | 0o600);
+    }
+}
+
+/// Whether this is a file as a store is one.
+pub(super) fn check_kind(meta: &Metadata) -> Result<(), Trouble> {
+    odd_kind(meta.file_type()).map_or(Ok(()), |kind| Err(Trouble::Kind(kind)))
 }
 
 /// The path with this behind its name.

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
 use super::backlog;
 use super::boot::BootClock;
-use super::files::reserve_index;
+use super::files::{check_kind, reserve_index};
 use super::mapping;
 use super::schema::{self, Trouble};
 use crate::clock::Moment;
@@ -96,7 +96,7 @@ impl History {
     /// [`Error::Store`] if there is none yet or it cannot be read, with what to do.
     pub fn open(path: &Path, now: &Moment) -> Result<History, Error> {
         let cannot = |why: &str| Problem::new(format!("cannot read the store {}: {why}", path.display()));
-        if let Err(error) = path.metadata() {
+        if let Err(error) = path.symlink_metadata() {
             return Err(Error::Store(match error.kind() {
                 std::io::ErrorKind::NotFound => cannot("it is not there, so no run has kept anything yet"),
                 _ => Problem::file("read the store", path, &error),
@@ -270,10 +270,11 @@ impl History {
 
 fn open(path: &Path, now: &Moment) -> Result<History, Trouble> {
     mapping::protect();
+    check_kind(&path.symlink_metadata().map_err(Trouble::Files)?)?;
     // Without it, the index may be private to this process, which is enough for one that only reads.
     let _ = reserve_index(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)?;
+    let db = schema::open(path, flags)?;
     db.busy_timeout(schema::BUSY)?;
     schema::check(&db)?;
     let boots = db
@@ -285,7 +286,7 @@ fn open(path: &Path, now: &Moment) -> Result<History, Trouble> {
 
 /// What SQLite said while the store was read.
 fn unreadable(error: rusqlite::Error) -> Error {
-    Error::Store(Problem::new(format!("cannot read the store: {error}")))
+    Error::Store(Problem::new(format!("cannot read the store: {}", Trouble::from(error))))
 }
 
 /// What a sample is made of, by place: looking each up by its name costs as much as reading it.

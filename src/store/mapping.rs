@@ -94,7 +94,7 @@ type Pwrite = unsafe extern "C" fn(c_int, *const c_void, size_t, off64_t) -> ssi
 ///
 /// # Safety
 /// It has the type of that system call.
-unsafe fn intercept(name: &CStr, function: unsafe extern "C" fn()) {
+pub(super) unsafe fn intercept(name: &CStr, function: unsafe extern "C" fn()) {
     // SAFETY: SQLite initialises itself here if it has to, and its list of file systems stays.
     unsafe {
         let files = ffi::sqlite3_vfs_find(ptr::null());

@@ -21,6 +21,7 @@ mod boot;
 mod diagnosis;
 mod expiry;
 mod files;
+mod guard;
 mod history;
 mod lock;
 mod mapping;

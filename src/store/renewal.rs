@@ -101,7 +101,7 @@ fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let aside = names.map(|name| with_suffix(path, &name)).find(|name| !name.exists()).unwrap_or_default();
     match fs::rename(path, &aside) {
         // Its log alone is there.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => File::create(&aside).map(drop)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => File::create_new(&aside).map(drop)?,
         renamed => renamed?,
     }
     move_parts(path, &aside);

@@ -8,7 +8,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::files::{has_log, is_empty, reserve_index};
+use super::files::{check_kind, has_log, is_empty, make_store, reserve_index};
+use super::guard::{PROCESSOR_TIME, bound, open_carefully};
 use super::{mapping, renewal};
 use crate::error::describe;
 
@@ -106,6 +107,10 @@ pub(crate) enum Trouble {
     LogAlone,
     /// A page of the log's index could not be read or written: nothing that was done counts.
     CutOff,
+    /// What stands in its place is of this kind.
+    Kind(&'static str),
+    /// The database has this, or lacks it, against the schema of its version.
+    Altered(String),
 }
 
 impl Trouble {
@@ -124,8 +129,10 @@ impl Trouble {
                 error.sqlite_error_code(),
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown)
             ),
-            Trouble::Newer(_) | Trouble::LogAlone => true,
-            Trouble::Files(_) | Trouble::Older(_) | Trouble::Foreign | Trouble::CutOff => false,
+            Trouble::Newer(_) | Trouble::LogAlone | Trouble::Altered(_) => true,
+            Trouble::Files(_) | Trouble::Older(_) | Trouble::Foreign | Trouble::CutOff | Trouble::Kind(_) => {
+                false
+            }
         }
     }
 }
@@ -139,6 +146,9 @@ impl From<rusqlite::Error> for Trouble {
 impl std::fmt::Display for Trouble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Trouble::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+                write!(f, "it takes more than {} s of processor time", PROCESSOR_TIME.as_secs())
+            }
             Trouble::Sqlite(error) => error.fmt(f),
             Trouble::Files(error) => f.write_str(&describe(error)),
             Trouble::Newer(version) => {
@@ -150,6 +160,8 @@ impl std::fmt::Display for Trouble {
             Trouble::Foreign => f.write_str("it is another program's database"),
             Trouble::LogAlone => f.write_str("it is empty, but there is a log of it"),
             Trouble::CutOff => f.write_str("the index of its log could not be read or written (SIGBUS)"),
+            Trouble::Kind(kind) => write!(f, "it is {kind}, and must be a file: path in [store] says where"),
+            Trouble::Altered(what) => f.write_str(what),
         }
     }
 }
@@ -158,15 +170,19 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Trouble> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     mapping::protect();
+    if let Ok(meta) = path.symlink_metadata() {
+        check_kind(&meta)?;
+    }
     if is_empty(path) {
         renewal::finish(path).map_err(Trouble::Files)?;
         if is_empty(path) && has_log(path) {
             return Err(Trouble::LogAlone);
         }
+        make_store(path);
     } else {
         reserve_index(path).map_err(Trouble::Files)?;
     }
-    let mut db = Connection::open_with_flags(path, flags)?;
+    let mut db = open(path, flags)?;
     db.busy_timeout(BUSY)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     db.execute_batch(&format!(
@@ -184,13 +200,27 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Trouble> {
     Ok(db)
 }
 
-/// Whether this is our store, of the version that is known here.
+/// Opens a database that may be anybody's.
+pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Trouble> {
+    open_carefully();
+    let db = Connection::open_with_flags(path, flags)?;
+    bound(&db, PROCESSOR_TIME)?;
+    Ok(db)
+}
+
+/// Whether this is our store, of the version that is known here, with exactly the tables that this program makes.
 pub(crate) fn check(db: &Connection) -> Result<(), Trouble> {
     if !is_ours_or_new(db)? {
         return Err(Trouble::Foreign);
     }
     let version = version(db)?;
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if (1..=known).contains(&version) {
+        let migrations = usize::try_from(version).unwrap_or(0);
+        if let Some(what) = difference(&objects(db)?, &made_by(migrations)?) {
+            return Err(Trouble::Altered(what));
+        }
+    }
     match version.cmp(&known) {
         Ordering::Less => Err(Trouble::Older(version)),
         Ordering::Equal => Ok(()),
@@ -201,7 +231,8 @@ pub(crate) fn check(db: &Connection) -> Result<(), Trouble> {
 /// Makes a store with what `fill` writes into it.
 pub(super) fn create(path: &Path, fill: impl Fn(&Connection) -> rusqlite::Result<()>) -> Result<(), Trouble> {
     mapping::protect();
-    let mut db = Connection::open(path)?;
+    make_store(path);
+    let mut db = open(path, OpenFlags::default())?;
     db.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;")?;
     migrate(&mut db, fill)?;
     use_log(&db)?;
@@ -231,6 +262,48 @@ fn compact(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// One object of a schema: type, name, table, and the text that made it.
+type Object = (String, String, String, Option<String>);
+
+/// The objects of a database, without what SQLite keeps for its own planner (`ANALYZE`).
+fn objects(db: &Connection) -> rusqlite::Result<Vec<Object>> {
+    db.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT IN ('sqlite_stat1', 'sqlite_stat4')")?
+        .query_map([], |row| {
+            let text: Option<String> = row.get(3)?;
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, text.as_deref().map(bare)))
+        })?
+        .collect()
+}
+
+/// The objects that so many migrations make.
+fn made_by(migrations: usize) -> rusqlite::Result<Vec<Object>> {
+    let db = Connection::open_in_memory()?;
+    for migration in &MIGRATIONS[..migrations] {
+        db.execute_batch(&compact(migration))?;
+    }
+    objects(&db)
+}
+
+/// The text of an object without comments, and with blanks only where they are needed: each way that led to this version left
+/// others. Ours have no quotation marks and no other kind of comment, so that a text which is equal to one of ours then
+/// does what ours does.
+fn bare(text: &str) -> String {
+    let mut bare = compact(text);
+    for sign in ["(", ")", ","] {
+        bare = bare.split(sign).map(str::trim).collect::<Vec<_>>().join(sign);
+    }
+    bare
+}
+
+/// The first object that one of them has and the other has not.
+fn difference(found: &[Object], wanted: &[Object]) -> Option<String> {
+    let foreign = found.iter().find(|object| !wanted.contains(object));
+    let missing = wanted.iter().find(|object| !found.contains(object));
+    foreign
+        .map(|(kind, name, ..)| format!("it has a {kind} that this program did not make: {name}"))
+        .or_else(|| missing.map(|(kind, name, ..)| format!("it lacks the {kind} {name}")))
+}
+
 fn is_ours_or_new(db: &Connection) -> rusqlite::Result<bool> {
     let owner: i32 = db.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let empty = || db.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0));
@@ -239,4 +312,38 @@ fn is_ours_or_new(db: &Connection) -> rusqlite::Result<bool> {
 
 fn version(db: &Connection) -> rusqlite::Result<i64> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_looks_like_ours_without_comments_is_ours() {
+        for migration in MIGRATIONS {
+            let code = compact(migration);
+            assert!(!code.contains(['\'', '"', '`', '[']) && !code.contains("/*"), "{code}");
+        }
+        assert_eq!(bare("CREATE TABLE a ( -- x\n  b --y\n, c)"), "CREATE TABLE a(b,c)");
+        assert_ne!(bare("CREATE TABLE a (b DEFAULT '--\n')"), bare("CREATE TABLE a (b DEFAULT ')"));
+    }
+
+    #[test]
+    fn a_store_that_an_earlier_version_made_with_its_comments_is_ours() {
+        let db = Connection::open_in_memory().unwrap();
+        for (number, migration) in MIGRATIONS.iter().enumerate() {
+            db.execute_batch(migration).unwrap();
+            assert_eq!(difference(&objects(&db).unwrap(), &made_by(number + 1).unwrap()), None);
+        }
+    }
+
+    #[test]
+    fn every_version_is_told_from_every_other() {
+        for one in 1..=MIGRATIONS.len() {
+            for other in 1..=MIGRATIONS.len() {
+                let found = difference(&made_by(one).unwrap(), &made_by(other).unwrap());
+                assert_eq!(found.is_none(), one == other, "{found:?}");
+            }
+        }
+    }
 }
