@@ -1,5 +1,6 @@
 //! The tests of the real program and of its modules together, as one program: linked once, not once a file.
 
+mod attacks;
 mod chart;
 mod command_line;
 mod configuration;
