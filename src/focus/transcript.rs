@@ -80,7 +80,7 @@ impl Transcript {
     fn evaluate_line(&mut self, stream: usize, is_cut: bool) {
         let line = &mut self.lines[stream];
         let text = String::from_utf8_lossy(&line.text);
-        let word = Word::of(&text, self.connected);
+        let word = Word::of(&text, self.connected, line.continued);
         // The rest of a line that was cut is searched but not quoted: it may begin with the end of the licence.
         let quoted = if line.continued {
             word.is_trouble().then(|| "an error, in a line too long to quote".to_owned())
@@ -123,12 +123,14 @@ enum Word {
 
 impl Word {
     /// `connected`: the last word before was that the connection stands. A write that fails is reported after it, as
-    /// `TCP <reason>` behind the time, or as `TCP All data was not sent. (tot=… left=…)`.
-    fn of(line: &str, connected: bool) -> Word {
+    /// `TCP <reason>` behind the time, or as `TCP All data was not sent. (tot=… left=…)`. `continued`: the line's beginning
+    /// was looked at before.
+    fn of(line: &str, connected: bool, continued: bool) -> Word {
         let is_failed_write = || {
             let time = |c: char| c.is_ascii_digit() || "/:. -".contains(c);
             let reason = line.trim_start_matches(time).strip_prefix("TCP ");
-            reason.is_some_and(|reason| !reason.trim().is_empty()) || line.contains("All data was not sent")
+            let reported = !continued && reason.is_some_and(|reason| !reason.trim().is_empty());
+            reported || line.contains("All data was not sent")
         };
         if line.contains("[error]") {
             Word::Error
@@ -144,6 +146,22 @@ impl Word {
     fn is_trouble(self) -> bool {
         matches!(self, Word::Error | Word::Broken)
     }
+}
+
+/// The version that focus names in its banner: three numbers with dots between, in what it printed before it collects its
+/// input. Below 1.1.3 its JSON input is known to be broken.
+#[must_use]
+pub fn version_in_banner(printed: &str) -> Option<[u32; 3]> {
+    let banner = printed.split("Collecting").next().unwrap_or_default();
+    let word = |c: char| c.is_whitespace() || c == 'v' || c == 'V' || c.is_control() || "()[],:=".contains(c);
+    let number = |part: &str| {
+        let is_number = !part.is_empty() && part.len() <= 6 && part.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| part.parse().ok()).flatten()
+    };
+    banner.split(word).find_map(|text| {
+        let numbers: Vec<u32> = text.split('.').map(number).collect::<Option<_>>()?;
+        numbers.try_into().ok()
+    })
 }
 
 /// The line as it is quoted: without the licence, without control characters, and short.
@@ -275,6 +293,26 @@ mod tests {
         ] {
             let transcript = transcript_of(&[(0, out.as_bytes()), (1, err.as_bytes())]);
             assert_eq!(transcript.tells_of_success(), success, "{out:?} {err:?}");
+        }
+    }
+
+    #[test]
+    fn the_banner_names_the_version() {
+        for (printed, version) in [
+            (
+                "\u{1b}[32m\n __ _\n  focus 1.1.5 (stand-in)    |_|\n\u{1b}[0m\n Collecting stdin-json\n",
+                Some([1, 1, 5]),
+            ),
+            ("WhaTap focus v1.1.2\n", Some([1, 1, 2])),
+            ("focus version=1.10.0, 2023-03-01", Some([1, 10, 0])),
+            ("focus (1.1.3)", Some([1, 1, 3])),
+            ("", None),
+            ("focus 1.1", None),
+            ("2025/01/17 11:36:59 [TCP] Connected 13.124.0.1:6600", None),
+            (" Collecting stdin-json 1.1.2", None),
+            ("1.1.99999999999", None),
+        ] {
+            assert_eq!(version_in_banner(printed), version, "{printed:?}");
         }
     }
 

@@ -6,6 +6,7 @@ mod limits;
 mod lock;
 mod open;
 mod store;
+mod whole_run;
 mod words;
 
 use std::env;
