@@ -93,10 +93,25 @@ impl Child {
     /// Reads both streams (0 is standard output, 1 standard error) until the child ends, and ends it when the limit is
     /// reached or a signal asks the run to end. When this returns, no process is left in the child's group.
     pub fn finish(
-        mut self,
+        self,
         limit: Duration,
         clock: &SystemClock,
         on_output: &mut dyn FnMut(usize, &[u8]),
+    ) -> Ending {
+        let mut wanted = |stream, bytes: &[u8]| {
+            on_output(stream, bytes);
+            true
+        };
+        self.finish_while(limit, clock, &mut wanted)
+    }
+
+    /// The same, but a stream is closed when `on_output` says that no more of it is wanted: a child that goes on
+    /// writing to it gets SIGPIPE or EPIPE.
+    pub fn finish_while(
+        mut self,
+        limit: Duration,
+        clock: &SystemClock,
+        on_output: &mut dyn FnMut(usize, &[u8]) -> bool,
     ) -> Ending {
         let mut forced = None;
         let mut next_signal = Some((Deadline(clock.now() + limit), Signal::SIGTERM));
@@ -207,13 +222,14 @@ impl Streams {
 
     /// Reads what is there, at most 64 KiB (as much as a pipe holds) of each stream: the limit must be checked even if
     /// a child never stops writing.
-    fn read(&mut self, on_output: &mut dyn FnMut(usize, &[u8])) {
+    fn read(&mut self, on_output: &mut dyn FnMut(usize, &[u8]) -> bool) {
         let mut buffer = [0; 1024];
         self.0.retain_mut(|(index, stream)| {
             for _ in 0..64 {
                 match stream.read(&mut buffer) {
                     Ok(0) => return false,
-                    Ok(n) => on_output(*index, &buffer[..n]),
+                    Ok(n) if on_output(*index, &buffer[..n]) => {}
+                    Ok(_) => return false,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(_) => return false,

@@ -11,8 +11,8 @@ use crate::error::{Error, Problem};
 #[argh(
     help_triggers("-h", "--help"),
     note = "Started once per reading, by a systemd timer or cron. Durations are written as 2100ms, 3s or 1m.\n\n\
-            Environment: WHATAP_LICENSE, WHATAP_PCODE, WHATAP_HOST (or WHATAP_SERVER_HOST), WHATAP_SERVER_PORT\n\
-            and IIO_FOCUS_CONFIG go before the file and behind the command line.",
+            Environment: WHATAP_LICENSE, WHATAP_PCODE, WHATAP_HOST (or WHATAP_SERVER_HOST), WHATAP_SERVER_PORT,\n\
+            WHATAP_API_TOKEN and IIO_FOCUS_CONFIG go before the file and behind the command line.",
     error_code(0, "the reading was taken and delivered (or printed)"),
     error_code(64, "the command line is wrong"),
     error_code(66, "no sensor, not the one named, or several and none named"),
@@ -83,6 +83,8 @@ pub enum Command {
     Chart(Chart),
     /// `iio-focus export`
     Export(Export),
+    /// `iio-focus verify`
+    Verify(Verify),
 }
 
 impl Args {
@@ -99,6 +101,10 @@ impl Args {
             Some(Command::Status(status)) => (Some(&mut status.config), None, None),
             Some(Command::Chart(chart)) => (Some(&mut chart.config), Some(&mut chart.device), None),
             Some(Command::Export(export)) => (Some(&mut export.config), Some(&mut export.device), None),
+            Some(Command::Verify(verify)) => {
+                verify.log = verify.log.take().or(self.log.take());
+                (Some(&mut verify.config), None, None)
+            }
         };
         let mut unsupported = vec![
             ("--attempts", self.attempts.is_some()),
@@ -240,6 +246,34 @@ arguments! {
     switches {
         /// print JSON lines instead of CSV
         json,
+    }
+}
+
+arguments! {
+    /// Ask WhaTap which of the stored readings it has.
+    #[argh(
+        note = "A time is a duration before now (24h), a date (2026-11-01) or a date and time in RFC 3339. The last 10 \
+                minutes are not judged. Needs curl, and the project's API token as token or token-file in [verify].",
+        error_code(0, "all arrived"),
+        error_code(1, "some are missing or wait, or something is wrong, and it says what to do"),
+        error_code(69, "WhaTap could not be asked"),
+        error_code(78, "the configuration lacks what it needs")
+    )]
+    Verify as "verify" {
+        /// configuration, as for a reading
+        config: "file",
+        /// from then on (default: 24h before the end)
+        since: "time",
+        /// up to then (default: now)
+        until: "time",
+        /// for a timer: one line to syslog, stderr or auto in place of the text, and an alert as for failed runs
+        log: "where",
+    }
+    switches {
+        /// print JSON, for programs
+        json,
+        /// put the missing ones back into the backlog, each at most twice
+        requeue,
     }
 }
 

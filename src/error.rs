@@ -13,13 +13,13 @@ use nix::sys::signal::Signal;
 pub enum Exit {
     /// 0: the reading was taken and delivered, or printed.
     Success,
-    /// 1: doctor or status found something wrong, and said what.
+    /// 1: doctor, status or verify found something wrong, and said what.
     Trouble,
     /// 64: the command line is wrong.
     Usage,
     /// 66: there is no sensor or no reading, or not the one that was named, or several and none was named.
     NoSensor,
-    /// 69: the reading was taken, but focus could not deliver it.
+    /// 69: the reading was taken, but focus could not deliver it; or WhaTap could not be asked what arrived.
     NotDelivered,
     /// 70: a bug in this program.
     Bug,
@@ -114,6 +114,8 @@ pub enum Error {
     NoReading(Problem),
     /// The reading was taken but not delivered: the line about the reading, and why.
     NotDelivered(String, Problem),
+    /// WhaTap could not be asked, or its answer says nothing: what arrived is not known.
+    NotAsked(Problem),
     /// The store cannot be read.
     Store(Problem),
     /// Another run has this lock.
@@ -137,6 +139,7 @@ impl Error {
             | Error::NotKept(problem)
             | Error::NoReading(problem)
             | Error::NotDelivered(_, problem)
+            | Error::NotAsked(problem)
             | Error::Store(problem) => Some(problem),
             _ => None,
         }
@@ -162,7 +165,7 @@ impl Error {
             Error::Config(_) => Exit::Config,
             Error::NoSensor(_) | Error::NotKept(_) => Exit::NoSensor,
             Error::NoReading(..) | Error::Store(_) | Error::Io(..) | Error::System(..) => Exit::NoReading,
-            Error::NotDelivered(..) => Exit::NotDelivered,
+            Error::NotDelivered(..) | Error::NotAsked(_) => Exit::NotDelivered,
             Error::Busy(_) => Exit::Busy,
             Error::Signal(signal, _) => Exit::Signal(*signal),
         }

@@ -1,5 +1,6 @@
 //! One reading: from the sensor through focus to syslog.
 
+pub mod arrival;
 pub mod child;
 pub mod cli;
 pub mod clock;
@@ -10,6 +11,7 @@ pub mod failure;
 pub mod focus;
 pub mod logger;
 mod open;
+pub mod open_api;
 pub mod output;
 pub mod plausibility;
 pub mod psychrometrics;

@@ -43,5 +43,6 @@ fn start(parsed: Parsed) -> Result<Exit, Error> {
         Some(Command::Status(status)) => commands::status::run(&args, status),
         Some(Command::Chart(chart)) => commands::chart::run(&args, chart).map(|()| Exit::Success),
         Some(Command::Export(export)) => commands::export::run(&args, export).map(|()| Exit::Success),
+        Some(Command::Verify(verify)) => commands::verify::run(&args, verify),
     }
 }

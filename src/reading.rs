@@ -17,6 +17,33 @@ pub struct Reading {
     pub humidity_mpercent: i32,
 }
 
+/// The values of a reading as focus is given them, in the order of the configured fields, in hundredths of their unit.
+/// WhaTap shows 37.0 as 37, so they are compared as numbers. A field that a reading does not have stays empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SentValues([Option<i32>; Field::ALL.len()]);
+
+impl SentValues {
+    /// What focus is given of this reading.
+    #[must_use]
+    pub fn of(reading: Reading, fields: &[Field]) -> SentValues {
+        let mut sent = SentValues::default();
+        for (place, field) in fields.iter().enumerate() {
+            if let Some(value) = field.of(reading) {
+                sent.set(place, value);
+            }
+        }
+        sent
+    }
+
+    /// Sets the value of the field at this place of the configured ones.
+    #[allow(clippy::cast_possible_truncation, reason = "a float beyond the range becomes its limit")]
+    pub fn set(&mut self, place: usize, value: f64) {
+        if let Some(slot) = self.0.get_mut(place) {
+            *slot = Some((value * 100.0).round() as i32);
+        }
+    }
+}
+
 /// One quantity that focus can get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {

@@ -7,5 +7,6 @@ pub mod list;
 mod selection;
 pub mod status;
 mod times;
+pub mod verify;
 
 use crate::output::print;

@@ -39,22 +39,7 @@ impl SelectedReadings {
         last_ms: Option<i64>,
     ) -> Result<SelectedReadings, Error> {
         let now = Moment::now();
-        let time = |option: &str, text: Option<&str>, default: i64| {
-            text.map_or(Ok(default), |text| times::parse(option, text, now.wall_ms))
-        };
-        let until_ms = time("--until", until, last_ms.map_or(END, |_| now.wall_ms))?;
-        let since_ms = time("--since", since, last_ms.map_or(BEGINNING, |last_ms| until_ms - last_ms))?;
-        if since_ms >= until_ms.min(now.wall_ms) {
-            let end = if until_ms < now.wall_ms {
-                format!("--until {}", times::local_text(until_ms))
-            } else {
-                "now".to_owned()
-            };
-            let since = times::local_text(since_ms);
-            return Err(Error::Usage(Problem::new(format!(
-                "--since: must be before {end}, and {since} is not"
-            ))));
-        }
+        let (since_ms, until_ms) = period(since, until, last_ms, now.wall_ms)?;
         let config = Config::load(args, &|name| env::var_os(name))?;
         Ok(SelectedReadings {
             since_ms,
@@ -116,4 +101,32 @@ impl SelectedReadings {
             times::local_text(last_ms)
         ))
     }
+}
+
+/// The period from `since` until `until`, in ms since the epoch. Without one of them, it is the last `last_ms` until now
+/// or, without `last_ms`, has no limit there.
+///
+/// # Errors
+/// [`Error::Usage`] if one is no time, or the period is empty.
+pub(super) fn period(
+    since: Option<&str>,
+    until: Option<&str>,
+    last_ms: Option<i64>,
+    now_ms: i64,
+) -> Result<(i64, i64), Error> {
+    let time = |option: &str, text: Option<&str>, default: i64| {
+        text.map_or(Ok(default), |text| times::parse(option, text, now_ms))
+    };
+    let until_ms = time("--until", until, last_ms.map_or(END, |_| now_ms))?;
+    let since_ms = time("--since", since, last_ms.map_or(BEGINNING, |last_ms| until_ms - last_ms))?;
+    if since_ms >= until_ms.min(now_ms) {
+        let end = if until_ms < now_ms {
+            format!("--until {}", times::local_text(until_ms))
+        } else {
+            "now".to_owned()
+        };
+        let since = times::local_text(since_ms);
+        return Err(Error::Usage(Problem::new(format!("--since: must be before {end}, and {since} is not"))));
+    }
+    Ok((since_ms, until_ms))
 }

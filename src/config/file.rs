@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::DEFAULT_STORE;
 use super::kind::{
     ABSOLUTE_PATH, ALERT_AFTER, ATTEMPTS, BACKLOG, CONFIRM, DISTANCE, FIELDS, KEEP, Kind, LICENSE, OFFSET,
-    PAUSE, PCODE, PORT, RANGE, SPAN, TAG_NAME, TEXT, Value, WAIT,
+    PAUSE, PCODE, PORT, RANGE, SPAN, TAG_NAME, TEXT, TOKEN, URL, Value, WAIT,
 };
 use crate::error::{Error, Problem};
 use crate::focus::Confirm;
@@ -49,6 +49,7 @@ tables! {
         "sensor"             TABLE          sensor: SensorTable = SensorTable::default();
         "focus"              TABLE          focus: FocusTable = FocusTable::default();
         "store"              TABLE          store: StoreTable = StoreTable::default();
+        "verify"             TABLE          verify: VerifyTable = VerifyTable::default();
     }
 
     /// `[sensor]`, with °C and %RH in thousandths.
@@ -90,6 +91,14 @@ tables! {
         "keep"               KEEP           keep: Duration = Duration::from_secs(30 * 86_400);
         "backlog"            BACKLOG        backlog: u32 = 10_080;
         "wait-for-clock"     WAIT           wait_for_clock: Duration = Duration::from_secs(600);
+    }
+
+    /// `[verify]`
+    VerifyTable {
+        "token"              TOKEN          token: Option<Secret> = None;
+        "token-file"         ABSOLUTE_PATH  token_file: Option<PathBuf> = None;
+        "url"                URL            url: String = "https://api.whatap.io".to_owned();
+        "pause"              PAUSE          pause: Duration = Duration::from_secs(3);
     }
 }
 

@@ -49,6 +49,12 @@ kinds! {
         |value| value.text(|c| c.is_ascii_alphanumeric() || c == '_');
     LICENSE: Secret = "a licence in quotes: letters, digits and -, such as \"x0000-test-0000\"",
         |value| value.text(in_license).map(Secret::new);
+    TOKEN: Secret = "an API token in quotes: letters, digits and signs of ASCII, without spaces, quotation marks and \\",
+        |value| value.text(in_token).map(Secret::new);
+    /// Of a server: what is asked for is added to it.
+    URL: String = "a URL in quotes that begins with https:// (or http://), without spaces, @, ? and #, such as \
+                   \"https://api.whatap.io\"",
+        |value| value.text(in_url).filter(|url| has_host(url));
     ATTEMPTS: u32 = "a whole number from 1 to 1000",
         |value| value.integer(1..=1000);
     PCODE: u64 = "the project's code, a whole number above 0",
@@ -106,6 +112,21 @@ kinds! {
 /// A character that a licence may have.
 pub(super) fn in_license(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '-'
+}
+
+/// A character that an API token may have: any that can stand in a header and in curl's quotation marks as it is.
+pub(super) fn in_token(c: char) -> bool {
+    c.is_ascii_graphic() && !"\"'`\\".contains(c)
+}
+
+/// Not the signs that would make the rest of a URL mean something else: a user, a query, a fragment.
+fn in_url(c: char) -> bool {
+    in_token(c) && !"@?#{}[]<>".contains(c)
+}
+
+fn has_host(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.starts_with(['/', ':']) && !rest.is_empty())
 }
 
 fn is_printed(c: char) -> bool {

@@ -5,6 +5,7 @@
 
 mod file;
 mod kind;
+mod project;
 mod secret;
 
 use std::ffi::OsString;
@@ -20,7 +21,8 @@ use crate::store;
 
 use file::{FocusTable, Tables};
 use kind::{AGE, ATTEMPTS, DESTINATION, Kind, PAUSE, PCODE, PORT, SPAN, TEXT, Value};
-pub(crate) use secret::{LICENSE, bare_secret};
+pub(crate) use project::HOW_TO_GET_A_TOKEN;
+pub(crate) use secret::{LICENSE, TOKEN, bare_secret};
 
 /// The configuration file that may be absent.
 pub const DEFAULT_FILE: &str = "/etc/iio-focus.toml";
@@ -99,7 +101,7 @@ impl Config {
     }
 
     fn new(args: &Args, tables: Tables, mut sources: Sources<'_>, delivers: bool) -> Result<Config, Error> {
-        let Tables { sensor, focus, store } = tables;
+        let Tables { sensor, focus, store, .. } = tables;
         let deadline = option("--deadline", args.deadline.as_deref(), &SPAN)?;
         let attempts = option("--attempts", args.attempts.as_deref(), &ATTEMPTS)?;
         let retry_delay = option("--retry-delay", args.retry_delay.as_deref(), &PAUSE)?;
@@ -215,6 +217,9 @@ impl Sources<'_> {
         let (tables, mode) = file::read(&path)?;
         if tables.focus.license.is_some() {
             LICENSE.warn_if_public(&path, mode, &mut self.warnings);
+        }
+        if tables.verify.token.is_some() {
+            TOKEN.warn_if_public(&path, mode, &mut self.warnings);
         }
         Ok(tables)
     }

@@ -35,6 +35,17 @@ pub(crate) const LICENSE: Known = Known {
     may_have: kind::in_license,
 };
 
+/// The API token of the WhaTap project.
+pub(crate) const TOKEN: Known = Known {
+    name: "API token",
+    variable: "WHATAP_API_TOKEN",
+    credential: "api-token",
+    table: "verify",
+    key: "token",
+    kind: kind::TOKEN,
+    may_have: kind::in_token,
+};
+
 impl Known {
     /// The secret, if there is one. In the configuration's file `config`, it is `written` itself, or a file is `named`
     /// that holds it.

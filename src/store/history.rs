@@ -22,7 +22,7 @@ use crate::reading::Reading;
 /// or in an earlier one, has the time that the boot clock gives it.
 #[derive(Debug)]
 pub struct History {
-    db: Connection,
+    pub(super) db: Connection,
     now: Moment,
     boots: HashMap<String, BootClock>,
 }
@@ -285,7 +285,7 @@ fn open(path: &Path, now: &Moment) -> Result<History, Trouble> {
 }
 
 /// What SQLite said while the store was read.
-fn unreadable(error: rusqlite::Error) -> Error {
+pub(super) fn unreadable(error: rusqlite::Error) -> Error {
     Error::Store(Problem::new(format!("cannot read the store: {}", Trouble::from(error))))
 }
 

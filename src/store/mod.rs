@@ -28,6 +28,8 @@ mod mapping;
 mod recover;
 mod renewal;
 mod schema;
+mod sent;
+mod verification;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -40,6 +42,8 @@ pub use self::history::{History, PassedOver, PastRun, Sample, Selection};
 pub use self::lock::Lock;
 use self::renewal::Renewed;
 use self::schema::Trouble;
+pub use self::sent::{FailedRunsBetween, SentIndex, SentReading};
+pub use self::verification::{Verdict, Verification};
 use crate::clock::{Moment, millis};
 use crate::failure::Tally;
 use crate::reading::Reading;

@@ -20,7 +20,7 @@ const WAL_PAGES: u32 = 64;
 pub(super) const BUSY: Duration = Duration::from_secs(1);
 
 /// What makes version n + 1 of the schema from version n; `user_version` counts them.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE reading (
         id                INTEGER PRIMARY KEY,  -- in the order they were taken
@@ -85,6 +85,26 @@ const MIGRATIONS: [&str; 3] = [
                reason AS error FROM reading
         UNION ALL
         SELECT after_id, id, ended_ms, boot_ms, boot_id, attempts, failures, status, error FROM miss;
+",
+    "
+    ALTER TABLE reading ADD COLUMN requeued INTEGER;    -- how often it was put back into the backlog; null: never
+    -- What WhaTap was asked, the last times: when, for which period, and what came of it.
+    CREATE TABLE verification (
+        id        INTEGER PRIMARY KEY,
+        at_ms     INTEGER NOT NULL,
+        since_ms  INTEGER NOT NULL,
+        until_ms  INTEGER NOT NULL,
+        verdict   TEXT    NOT NULL,     -- ok, waiting, missing, wrong, or unknown: it could not be asked
+        taken     INTEGER NOT NULL,
+        arrived   INTEGER NOT NULL,
+        waiting   INTEGER NOT NULL,
+        missing   INTEGER NOT NULL,
+        twice     INTEGER NOT NULL,
+        not_ours  INTEGER NOT NULL,
+        requeued  INTEGER NOT NULL,
+        why       TEXT    NOT NULL,     -- what was printed
+        alerted   INTEGER NOT NULL      -- 1: an alert is raised and not yet called off
+    ) STRICT;
 ",
 ];
 
