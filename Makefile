@@ -65,8 +65,8 @@ need-man:
 need-check: need-build
 	@$(CARGO) fmt --version >/dev/null 2>&1 || packaging/tools/need.sh rustfmt
 	@$(CARGO) clippy --version >/dev/null 2>&1 || packaging/tools/need.sh rust-clippy
-	@packaging/tools/need.sh bc bison cpp debootstrap device-tree-compiler dosfstools e2fsprogs f2fs-tools fish flex i2c-tools iproute2 kmod linux-source \
-		man-db patch prometheus python3 python3-dev python3-venv scdoc sqlite3 strace systemd systemd-container time \
+	@packaging/tools/need.sh bc bison cpp curl debootstrap device-tree-compiler dosfstools e2fsprogs f2fs-tools fish flex i2c-tools iproute2 kmod linux-source \
+		man-db openssl patch prometheus python3 python3-dev python3-venv scdoc sqlite3 strace systemd systemd-container time \
 		util-linux valgrind xz-utils zsh
 
 check: format lint test msrv check-overlay check-packaging rig figures bench-quick
@@ -180,6 +180,8 @@ install:
 	$(INSTALL) -D -m 644 packaging/iio-focus.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus.timer
 	$(INSTALL) -D -m 644 packaging/iio-focus@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus@.service
 	$(INSTALL) -D -m 644 packaging/iio-focus@.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus@.timer
+	$(INSTALL) -D -m 644 packaging/iio-focus-verify.service $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus-verify.service
+	$(INSTALL) -D -m 644 packaging/iio-focus-verify.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus-verify.timer
 	$(INSTALL) -D -m 644 packaging/iio-focus.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/iio-focus.conf
 	$(INSTALL) -D -m 644 packaging/completions/iio-focus.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/iio-focus
 	$(INSTALL) -D -m 644 packaging/completions/_iio-focus $(DESTDIR)$(ZSHDIR)/_iio-focus
@@ -196,6 +198,8 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus.timer
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus@.service
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus@.timer
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus-verify.service
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/iio-focus-verify.timer
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/iio-focus.conf
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/iio-focus
 	rm -f $(DESTDIR)$(ZSHDIR)/_iio-focus

@@ -301,6 +301,12 @@ impl Matcher {
         }
     }
 
+    /// A sample has whole seconds, and the period may begin within one.
+    fn is_in_period(&self, sample: Sample) -> bool {
+        let begins_ms = self.period.start.div_euclid(1000).saturating_mul(1000);
+        (begins_ms..self.period.end).contains(&sample.time_ms)
+    }
+
     /// Tells what these samples are that no reading claims.
     fn explain(&mut self, samples: Vec<Sample>, arrived: &[Expected], missing: &[Expected]) {
         /// How far a clock may be off for its shift to be seen.
@@ -323,9 +329,9 @@ impl Matcher {
                 self.pending.swap_remove(at);
                 self.found.backlog_at_delivery += 1;
             } else if near.chain(&self.recent).any(is_twice) {
-                self.found.twice += u32::from(self.period.contains(&sample.time_ms));
+                self.found.twice += u32::from(self.is_in_period(sample));
             } else {
-                self.found.not_ours += u32::from(self.period.contains(&sample.time_ms));
+                self.found.not_ours += u32::from(self.is_in_period(sample));
                 unknown.push(sample);
             }
         }

@@ -12,7 +12,7 @@ tree=$work/root
 make -s install DESTDIR="$tree" PREFIX=/usr
 cp -a /lib/systemd/system/. "$tree/usr/lib/systemd/system"
 export MANPATH="$tree/usr/share/man"
-for unit in iio-focus iio-focus@kitchen; do
+for unit in iio-focus iio-focus@kitchen iio-focus-verify; do
     said=$(systemd-analyze verify --root="$tree" $unit.service $unit.timer 2>&1) || fail "verify: $unit: $said"
     [ -z "$said" ] || fail "verify: $unit: $said"
 done
@@ -32,6 +32,15 @@ for kind in service timer; do
     [ "$(lines packaging/iio-focus.$kind)" = "$(lines packaging/iio-focus@.$kind)" ] ||
         fail "iio-focus.$kind and iio-focus@.$kind differ"
 done
+
+# What verifies is bounded as what runs, and asks at a second of its own.
+hardening() { # what stands below the restrictions' comment, but for comments
+    sed '1,/^UMask=/{/^UMask=/!d}' "$1" | grep -v '^#'
+}
+[ "$(hardening packaging/iio-focus.service)" = "$(hardening packaging/iio-focus-verify.service)" ] ||
+    fail 'iio-focus-verify.service is not restricted as iio-focus.service is'
+grep -qx 'FixedRandomDelay=true' packaging/iio-focus-verify.timer || fail 'iio-focus-verify.timer: no second of its own'
+said=$(systemd-analyze calendar "$(sed -n 's/^OnCalendar=//p' packaging/iio-focus-verify.timer)" 2>&1) || fail "$said"
 
 # One run after the other fits into the minute, and the run's own deadline into systemd's.
 value() {

@@ -16,3 +16,4 @@ mod sensor;
 mod signals;
 mod status;
 mod store;
+mod verify;

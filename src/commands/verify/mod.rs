@@ -19,7 +19,7 @@ use crate::error::{Error, Exit, Problem};
 use crate::focus::Notice;
 use crate::logger::{self, Destination};
 use crate::open_api::Project;
-use crate::output::print;
+use crate::output::{clean, print};
 use crate::reading::SentValues;
 use crate::signals::SystemClock;
 use crate::store::{History, SentIndex, SentReading, Store, Verdict, Verification};
@@ -194,7 +194,8 @@ impl Check<'_> {
         for row in self.asker.everyones(window)? {
             others.pcode = others.pcode.or(row.pcode.filter(|pcode| *pcode != self.project.pcode));
             let is_new = |oname: &String| *oname != self.project.oname && !others.onames.contains(oname);
-            if let Some(oname) = row.oname.filter(is_new).filter(|_| others.onames.len() < NAMED) {
+            let oname = row.oname.map(|oname| clean(&oname, ' '));
+            if let Some(oname) = oname.filter(is_new).filter(|_| others.onames.len() < NAMED) {
                 others.onames.push(oname);
             }
         }

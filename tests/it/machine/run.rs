@@ -32,7 +32,7 @@ impl Machine {
         let sysfs = self.path("sys");
         let mut all = wrapper.to_vec();
         all.extend([PROGRAM, "--config", config.to_str().unwrap()]);
-        if !matches!(arguments.first(), Some(&"chart" | &"export" | &"status")) {
+        if !matches!(arguments.first(), Some(&"chart" | &"export" | &"status" | &"verify")) {
             all.extend(["--sysfs", sysfs.to_str().unwrap()]);
         }
         if !arguments.contains(&"--log") && arguments.first().is_none_or(|first| first.starts_with("--")) {
