@@ -14,7 +14,7 @@ _iio_focus() {
         esac
         case $option,$word in
         ,--*=*) [[ $word == --sysfs=* ]] && sysfs=(--sysfs "${word#*=}") ;;
-        ,--dry-run | ,--verbose | ,--version | ,--help | ,--json | ,--prometheus | ,--ascii) ;;
+        ,--dry-run | ,--verbose | ,--version | ,--help | ,--json | ,--prometheus | ,--ascii | ,--requeue) ;;
         ,--*) option=$word ;;
         ,*) command=${command:-$word} ;;
         *) option='' ;;
@@ -31,7 +31,7 @@ _iio_focus() {
     *)
         case $command in
         '')
-            choices=(list doctor status chart export --config --device --sysfs --attempts --retry-delay --deadline
+            choices=(list doctor status chart export verify --config --device --sysfs --attempts --retry-delay --deadline
                 --dry-run --log --verbose --version --help)
             ;;
         list) choices=(--sysfs --json --help) ;;
@@ -39,6 +39,7 @@ _iio_focus() {
         status) choices=(--config --max-age --json --prometheus --help) ;;
         chart) choices=(--config --device --since --until --svg --ascii --help) ;;
         export) choices=(--config --device --since --until --json --help) ;;
+        verify) choices=(--config --since --until --log --json --requeue --help) ;;
         esac
         ;;
     esac

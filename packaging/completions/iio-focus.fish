@@ -15,7 +15,7 @@ function __iio_focus_sensors
     iio-focus list $sysfs 2>/dev/null | string split \t | string match -v -- -
 end
 
-set -l run 'not __fish_seen_subcommand_from list doctor status chart export'
+set -l run 'not __fish_seen_subcommand_from list doctor status chart export verify'
 
 complete -c iio-focus -f
 complete -c iio-focus -n $run -a list -d 'the usable sensors, one per line'
@@ -23,12 +23,13 @@ complete -c iio-focus -n $run -a doctor -d 'what is wrong, and how to mend it'
 complete -c iio-focus -n $run -a status -d 'what the last runs did'
 complete -c iio-focus -n $run -a chart -d 'the stored readings as a picture'
 complete -c iio-focus -n $run -a export -d 'the stored readings as CSV or JSON lines'
+complete -c iio-focus -n $run -a verify -d 'which readings arrived at WhaTap'
 
 complete -c iio-focus -s h -l help -d 'print the options'
 complete -c iio-focus -n 'not __fish_seen_subcommand_from list' -l config -rF -d 'configuration, a TOML file'
-complete -c iio-focus -n 'not __fish_seen_subcommand_from list status' -l device -x -a '(__iio_focus_sensors)' \
+complete -c iio-focus -n 'not __fish_seen_subcommand_from list status verify' -l device -x -a '(__iio_focus_sensors)' \
     -d 'which sensor'
-complete -c iio-focus -n 'not __fish_seen_subcommand_from status chart export' -l sysfs -x \
+complete -c iio-focus -n 'not __fish_seen_subcommand_from status chart export verify' -l sysfs -x \
     -a '(__fish_complete_directories)' -d 'where sysfs is mounted'
 
 complete -c iio-focus -n $run -l attempts -x -d 'how many times to try the sensor'
@@ -36,16 +37,19 @@ complete -c iio-focus -n $run -l retry-delay -x -d 'pause after a failed try'
 complete -c iio-focus -n $run -l deadline -x -d 'the whole run ends by then'
 complete -c iio-focus -n $run -l dry-run -d 'print the JSON instead of delivering or storing it'
 complete -c iio-focus -n $run -l log -x -a 'auto syslog stderr' -d 'where log lines go'
+complete -c iio-focus -n '__fish_seen_subcommand_from verify' -l log -x -a 'auto syslog stderr' \
+    -d 'one line there in place of the text'
 complete -c iio-focus -n $run -l verbose -d 'log each try and each line that focus printed'
 complete -c iio-focus -n $run -l version -d 'print the version'
 
-complete -c iio-focus -n '__fish_seen_subcommand_from list doctor status export' -l json -d 'print JSON, for programs'
+complete -c iio-focus -n '__fish_seen_subcommand_from list doctor status export verify' -l json -d 'print JSON, for programs'
 complete -c iio-focus -n '__fish_seen_subcommand_from doctor' -l root -x -a '(__fish_complete_directories)' \
     -d 'where to look for all other files of the system'
 complete -c iio-focus -n '__fish_seen_subcommand_from status' -l max-age -x -d 'the last reading may be this old'
 complete -c iio-focus -n '__fish_seen_subcommand_from status' -l prometheus \
     -d "print metrics for node_exporter's textfile collector"
-complete -c iio-focus -n '__fish_seen_subcommand_from chart export' -l since -x -d 'from then on'
-complete -c iio-focus -n '__fish_seen_subcommand_from chart export' -l until -x -d 'up to then'
+complete -c iio-focus -n '__fish_seen_subcommand_from chart export verify' -l since -x -d 'from then on'
+complete -c iio-focus -n '__fish_seen_subcommand_from chart export verify' -l until -x -d 'up to then'
 complete -c iio-focus -n '__fish_seen_subcommand_from chart' -l svg -rF -d 'write an SVG picture to this file'
 complete -c iio-focus -n '__fish_seen_subcommand_from chart' -l ascii -d 'use nothing but ASCII'
+complete -c iio-focus -n '__fish_seen_subcommand_from verify' -l requeue -d 'put the missing ones back into the backlog'

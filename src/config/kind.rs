@@ -121,7 +121,7 @@ pub(super) fn in_token(c: char) -> bool {
 
 /// Not the signs that would make the rest of a URL mean something else: a user, a query, a fragment.
 fn in_url(c: char) -> bool {
-    in_token(c) && !"@?#{}[]<>".contains(c)
+    in_token(c) && !"@?#{}<>".contains(c)
 }
 
 fn has_host(url: &str) -> bool {

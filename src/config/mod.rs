@@ -21,7 +21,7 @@ use crate::store;
 
 use file::{FocusTable, Tables};
 use kind::{AGE, ATTEMPTS, DESTINATION, Kind, PAUSE, PCODE, PORT, SPAN, TEXT, Value};
-pub(crate) use project::HOW_TO_GET_A_TOKEN;
+pub use project::HOW_TO_GET_A_TOKEN;
 pub(crate) use secret::{LICENSE, TOKEN, bare_secret};
 
 /// The configuration file that may be absent.

@@ -13,7 +13,7 @@ use crate::error::{Error, Problem};
 use crate::open_api::Project;
 
 /// How to get an API token.
-pub(crate) const HOW_TO_GET_A_TOKEN: &str = "WhaTap shows the project's API token in Management > Project Management; write it into a \
+pub const HOW_TO_GET_A_TOKEN: &str = "WhaTap shows the project's API token in Management > Project Management; write it into a \
                                              file and set token-file in [verify]";
 
 impl Config {

@@ -87,9 +87,11 @@ const MIGRATIONS: [&str; 4] = [
         SELECT after_id, id, ended_ms, boot_ms, boot_id, attempts, failures, status, error FROM miss;
 ",
     "
-    ALTER TABLE reading ADD COLUMN requeued INTEGER;    -- how often it was put back into the backlog; null: never
+    -- Readings that verify put back into the backlog, and how often. It references nothing, so that a run that drops old
+    -- readings need not look here; verify drops the rows whose reading is gone.
+    CREATE TABLE IF NOT EXISTS requeued (id INTEGER PRIMARY KEY, times INTEGER NOT NULL) STRICT;
     -- What WhaTap was asked, the last times: when, for which period, and what came of it.
-    CREATE TABLE verification (
+    CREATE TABLE IF NOT EXISTS verification (
         id        INTEGER PRIMARY KEY,
         at_ms     INTEGER NOT NULL,
         since_ms  INTEGER NOT NULL,

@@ -112,7 +112,8 @@ impl History {
     pub fn sent(&self, index: &SentIndex, since_ms: i64, until_ms: i64) -> Result<Vec<SentReading>, Error> {
         let all = || -> rusqlite::Result<Vec<SentReading>> {
             let mut statement = self.db.prepare(
-                "SELECT id, taken_ms, delivered_ms, status, temperature_mdegc, humidity_mpercent, requeued,
+                "SELECT id, taken_ms, delivered_ms, status, temperature_mdegc, humidity_mpercent,
+                        (SELECT times FROM requeued WHERE requeued.id = this.id),
                         (SELECT taken_ms FROM reading next WHERE next.id > this.id ORDER BY next.id LIMIT 1)
                  FROM reading this
                  WHERE id BETWEEN ?1 AND ?2 AND taken_ms >= ?3 AND taken_ms < ?4

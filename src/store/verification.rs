@@ -111,6 +111,7 @@ impl Store {
                     new.alerted
                 ],
             )?;
+            transaction.execute("DELETE FROM requeued WHERE id NOT IN (SELECT id FROM reading)", [])?;
             transaction.execute(
                 "DELETE FROM verification WHERE id <= (SELECT max(id) FROM verification) - ?1",
                 [KEPT],
@@ -137,9 +138,12 @@ impl Store {
 /// Puts at most `room` of these readings back, each at most `most` times in its life.
 fn put_back(db: &Connection, ids: &[i64], most: u32, room: u32) -> rusqlite::Result<u32> {
     let mut leave = db.prepare(
-        "UPDATE reading SET delivered_ms = NULL, reason = 'WhaTap does not have it',
-                            requeued = coalesce(requeued, 0) + 1
-         WHERE id = ?1 AND delivered_ms IS NOT NULL AND coalesce(requeued, 0) < ?2",
+        "UPDATE reading SET delivered_ms = NULL, reason = 'WhaTap does not have it'
+         WHERE id = ?1 AND delivered_ms IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM requeued WHERE requeued.id = ?1 AND times >= ?2)",
+    )?;
+    let mut count = db.prepare(
+        "INSERT INTO requeued (id, times) VALUES (?1, 1) ON CONFLICT (id) DO UPDATE SET times = times + 1",
     )?;
     let mut wait = db.prepare("INSERT OR IGNORE INTO backlog (id) VALUES (?1)")?;
     let mut done = 0;
@@ -150,6 +154,7 @@ fn put_back(db: &Connection, ids: &[i64], most: u32, room: u32) -> rusqlite::Res
         // A run can have changed it since it was looked at.
         if leave.execute(params![id, most])? > 0 {
             wait.execute([id])?;
+            count.execute([id])?;
             done += 1;
         }
     }

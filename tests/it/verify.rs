@@ -239,6 +239,8 @@ fn what_is_wrong_is_told_from_what_is_missing() {
         // Sending them again would not help.
         assert_eq!(verdict == "wrong", said["requeued"] == 0, "{faults}: {said}");
         assert_eq!(verdict == "wrong", backlog(&machine).is_empty(), "{faults}");
+        let is_refused = said["next"].as_str().unwrap().ends_with("; nothing was put back into the backlog");
+        assert_eq!(verdict == "wrong", is_refused, "{faults}: {said}");
         api.requests();
     }
 }

@@ -13,7 +13,7 @@ use super::selection;
 use crate::arrival::{self, Expected, MOST_REQUEUED, Matcher, Others, Sample, Sent};
 use crate::child::GRACE;
 use crate::cli;
-use crate::clock::{Clock, DAY_MS, Deadline, HOUR_MS, Moment, millis};
+use crate::clock::{Clock, DAY_MS, Deadline, HOUR_MS, millis};
 use crate::config::{self, Config};
 use crate::error::{Error, Exit, Problem};
 use crate::focus::Notice;
@@ -99,10 +99,18 @@ pub fn check(
     check.run()
 }
 
-/// The last hour of readings that are old enough to be judged, for the doctor.
-#[must_use]
-pub fn last_hour(now: &Moment) -> Range<i64> {
-    now.wall_ms - HOUR_MS..now.wall_ms - TOO_YOUNG_MS
+/// Asks WhaTap for the readings of the last hour, as far as they are old enough to be judged.
+///
+/// # Errors
+/// As [`run`].
+pub fn last_hour(
+    project: &Project,
+    history: &History,
+    longest_run: Duration,
+    clock: &SystemClock,
+) -> Result<Report, Error> {
+    let now_ms = clock.moment().wall_ms;
+    check(project, history, now_ms - HOUR_MS..now_ms - TOO_YOUNG_MS, longest_run, clock)
 }
 
 /// The configuration has no API token.
@@ -229,9 +237,13 @@ struct Command<'a> {
 impl Command<'_> {
     fn report(&self, mut report: Report) -> Result<Exit, Error> {
         let mut store = Store::new(&self.config.store);
-        if self.verify.requeue && report.diagnosis.can_requeue() {
-            let requeued = store.requeue(&report.found.can_requeue, MOST_REQUEUED);
-            report.note_requeued(requeued.unwrap_or(0));
+        match self.verify.requeue {
+            true if report.diagnosis.can_requeue() => {
+                let requeued = store.requeue(&report.found.can_requeue, MOST_REQUEUED);
+                report.note_requeued(requeued.unwrap_or(0));
+            }
+            true if report.found.missing > 0 => report.note_refused(),
+            _ => {}
         }
         let alerted = self.alert(report.verdict(), &report.why);
         store.note_verification(&report.verification(self.clock.moment().wall_ms, alerted));

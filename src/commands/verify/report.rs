@@ -101,6 +101,11 @@ impl Report {
         };
     }
 
+    /// Notes that nothing is put back although it was asked for: it would help nothing.
+    pub(super) fn note_refused(&mut self) {
+        self.next = self.next.take().map(|next| format!("{next}; nothing was put back into the backlog"));
+    }
+
     /// As the store keeps it.
     pub(super) fn verification(&self, at_ms: i64, alerted: bool) -> Verification {
         let found = &self.found;

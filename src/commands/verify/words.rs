@@ -59,10 +59,10 @@ pub(super) fn next(found: &Findings, diagnosis: &Diagnosis) -> Option<String> {
         Diagnosis::EmptyCategory => {
             "compare license, pcode and category in [focus] with WhaTap's Management > Project Management"
         }
-        Diagnosis::NowIgnored => "get the newest focus from WhaTap; to send them again would not help",
-        Diagnosis::Shifted(_) => {
-            "check the clock of this machine (timedatectl); to send them again would not help"
+        Diagnosis::NowIgnored => {
+            "get the newest focus from WhaTap, as this one would give them a wrong time again"
         }
+        Diagnosis::Shifted(_) => "check the clock of this machine (timedatectl)",
         Diagnosis::AllDiffer => {
             "check whether another machine uses this oname, and whether fields in [focus] was changed"
         }

@@ -45,7 +45,7 @@ const NO_RANGE: &[&str] = &[
 const NO_NUMBER: &[&str] =
     &["\"5\"", "\"\"", "nan", "inf", "-inf", "1000.1", "-1001", "99999999999", "[1, 2]"];
 
-pub(super) const KEYS: [Key; 28] = [
+pub(super) const KEYS: [Key; 32] = [
     Key { name: "sensor.device", right: &["\"htu21\"", "'iio:device0'"], wrong: NO_TEXT, must_be: TEXT },
     Key {
         name: "sensor.attempts",
@@ -183,6 +183,43 @@ pub(super) const KEYS: [Key; 28] = [
         right: &["\"0s\"", "\"10m\"", "\"1day\""],
         wrong: &["10", "\"\"", "\"-1s\"", "\"25h\"", "\"10\"", "[1, 2]"],
         must_be: "must be a duration in quotes, from 0s to 1day, such as \"10m\"",
+    },
+    Key {
+        name: "verify.token",
+        right: &["\"TOKEN0000test1111\"", "\"a-b_c.d/e+f=\""],
+        wrong: &["123", "\"\"", "\"two words\"", "\"a\\nb\"", "'a\"b'", "'a\\b'", "\"ü\"", "[1, 2]"],
+        must_be: "must be an API token in quotes: letters, digits and signs of ASCII, without spaces, quotation marks and \\",
+    },
+    Key {
+        name: "verify.token-file",
+        right: &["\"/no/such/file\""],
+        wrong: &["5", "\"\"", "\"token\"", r#""/a\nb""#],
+        must_be: "must be an absolute path in quotes",
+    },
+    Key {
+        name: "verify.url",
+        right: &["\"https://api.whatap.io\"", "\"http://127.0.0.1:8080/\"", "\"https://[::1]:1/x\""],
+        wrong: &[
+            "1",
+            "\"\"",
+            "\"api.whatap.io\"",
+            "\"ftp://a\"",
+            "\"https://\"",
+            "\"https:///x\"",
+            "\"https://:1\"",
+            "\"https://a@b\"",
+            "\"https://a?b\"",
+            "\"https://a b\"",
+            "\"HTTPS://a\"",
+        ],
+        must_be: "must be a URL in quotes that begins with https:// (or http://), without spaces, @, ? and #, such as \
+                  \"https://api.whatap.io\"",
+    },
+    Key {
+        name: "verify.pause",
+        right: &["\"0s\"", "\"3s\"", "\"10m\""],
+        wrong: NO_DURATION,
+        must_be: "must be a duration in quotes, from 0s to 10m, such as \"2100ms\"",
     },
 ];
 
