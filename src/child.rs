@@ -90,60 +90,12 @@ impl Child {
         Ok(Child { process, pid, streams: Streams::new(streams) })
     }
 
-    /// Reads both streams (0 is standard output, 1 standard error) until the child ends, and ends it when the limit is
-    /// reached or a signal asks the run to end. When this returns, no process is left in the child's group.
-    pub fn finish(
-        self,
-        limit: Duration,
-        clock: &SystemClock,
-        on_output: &mut dyn FnMut(usize, &[u8]),
-    ) -> Ending {
-        let mut wanted = |stream, bytes: &[u8]| {
-            on_output(stream, bytes);
-            true
-        };
-        self.finish_while(limit, clock, &mut wanted)
-    }
-
-    /// The same, but a stream is closed when `on_output` says that no more of it is wanted: a child that goes on
-    /// writing to it gets SIGPIPE or EPIPE.
-    pub fn finish_while(
-        mut self,
-        limit: Duration,
-        clock: &SystemClock,
-        on_output: &mut dyn FnMut(usize, &[u8]) -> bool,
-    ) -> Ending {
-        let mut forced = None;
-        let mut next_signal = Some((Deadline(clock.now() + limit), Signal::SIGTERM));
-        let ended = loop {
-            self.streams.wait(clock, next_signal.map(|(at, _)| at));
-            self.streams.read(on_output);
-            let interrupted = clock.ending();
-            if let Some(ended) = self.ended() {
-                break ended;
-            }
-            match next_signal {
-                Some((at, Signal::SIGTERM)) if interrupted.is_some() || at.left(clock).is_zero() => {
-                    forced = Some(interrupted.map_or(Ending::TimedOut(limit), Ending::Interrupted));
-                    self.signal(Signal::SIGTERM);
-                    next_signal = Some((Deadline(clock.now() + GRACE), Signal::SIGKILL));
-                }
-                Some((at, signal)) if at.left(clock).is_zero() => {
-                    self.signal(signal);
-                    next_signal = None;
-                }
-                _ => {}
-            }
-        };
-        self.streams.read(on_output);
-        // This ends the processes that the child left behind. The child is not reaped yet, so that no other process
-        // group can have its id.
+    /// Ends the processes that the child, which has ended, left behind, and reaps it.
+    fn clear(&mut self) {
+        // The child is not reaped yet, so that no other process group can have its id.
         self.signal(Signal::SIGKILL);
         let _ = self.process.wait();
-        match forced {
-            Some(forced) if ended != Ending::Exited(0) => forced,
-            _ => ended,
-        }
+        self.streams.0.clear();
     }
 
     fn signal(&self, signal: Signal) {
@@ -159,6 +111,83 @@ impl Child {
             Ok(WaitStatus::Exited(_, status)) => Some(Ending::Exited(status)),
             Ok(WaitStatus::Signaled(_, signal, _)) => Some(Ending::Killed(signal)),
             _ => None,
+        }
+    }
+}
+
+/// Reads both streams of each child (0 is standard output, 1 standard error) until all have ended, and ends those that
+/// still run when the limit is reached or a signal asks the run to end. When this returns, no process is left in their
+/// groups. The children have the numbers of their places in the list. A stream is closed when `on_output` returns that no
+/// more of it is wanted: a child that goes on writing to it gets SIGPIPE or EPIPE.
+pub fn finish_all(
+    children: Vec<Child>,
+    limit: Duration,
+    clock: &SystemClock,
+    on_output: &mut dyn FnMut(usize, usize, &[u8]) -> bool,
+) -> Vec<Ending> {
+    let at_limit = Some((Deadline(clock.now() + limit), Signal::SIGTERM));
+    let new = |child| Bounded { child, limit, next_signal: at_limit, forced: None, ended: None };
+    let mut all: Vec<Bounded> = children.into_iter().map(new).collect();
+    while all.iter().any(|one| one.ended.is_none()) {
+        wait(&all, clock);
+        for (number, one) in all.iter_mut().enumerate() {
+            one.child.streams.read(&mut |stream, bytes| on_output(number, stream, bytes));
+        }
+        let interrupted = clock.ending();
+        for (number, one) in all.iter_mut().enumerate().filter(|(_, one)| one.ended.is_none()) {
+            one.look(interrupted, clock, &mut |stream, bytes| on_output(number, stream, bytes));
+        }
+    }
+    all.into_iter().filter_map(|one| one.ended).collect()
+}
+
+/// Waits for output, a signal, or the time when one of them is to be ended.
+fn wait(all: &[Bounded], clock: &SystemClock) {
+    let streams = all.iter().flat_map(|one| &one.child.streams.0);
+    let fds = [clock.as_fd()].into_iter().chain(streams.map(|(_, stream)| stream.as_fd()));
+    let mut fds: Vec<_> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+    let running = all.iter().filter(|one| one.ended.is_none());
+    let until = running.filter_map(|one| one.next_signal).map(|(at, _)| at).min_by_key(|at| at.0);
+    clock.wait(&mut fds, until);
+}
+
+/// A child and its time limit.
+struct Bounded {
+    child: Child,
+    limit: Duration,
+    /// The signal that it gets next, and when.
+    next_signal: Option<(Deadline, Signal)>,
+    /// Why it got the first.
+    forced: Option<Ending>,
+    ended: Option<Ending>,
+}
+
+impl Bounded {
+    /// Notes whether it has ended, and ends it when it is time to.
+    fn look(
+        &mut self,
+        interrupted: Option<Signal>,
+        clock: &SystemClock,
+        on_output: &mut dyn FnMut(usize, &[u8]) -> bool,
+    ) {
+        if let Some(ended) = self.child.ended() {
+            self.child.streams.read(on_output);
+            self.child.clear();
+            let forced = self.forced.take().filter(|_| ended != Ending::Exited(0));
+            self.ended = Some(forced.unwrap_or(ended));
+            return;
+        }
+        match self.next_signal {
+            Some((at, Signal::SIGTERM)) if interrupted.is_some() || at.left(clock).is_zero() => {
+                self.forced = Some(interrupted.map_or(Ending::TimedOut(self.limit), Ending::Interrupted));
+                self.child.signal(Signal::SIGTERM);
+                self.next_signal = Some((Deadline(clock.now() + GRACE), Signal::SIGKILL));
+            }
+            Some((at, signal)) if at.left(clock).is_zero() => {
+                self.child.signal(signal);
+                self.next_signal = None;
+            }
+            _ => {}
         }
     }
 }
@@ -212,12 +241,6 @@ impl Streams {
             let _ = fcntl(stream, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
         }
         Streams(streams)
-    }
-
-    fn wait(&self, clock: &SystemClock, until: Option<Deadline>) {
-        let fds = [clock.as_fd()].into_iter().chain(self.0.iter().map(|(_, stream)| stream.as_fd()));
-        let mut fds: Vec<_> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        clock.wait(&mut fds, until);
     }
 
     /// Reads what is there, at most 64 KiB (as much as a pipe holds) of each stream: the limit must be checked even if

@@ -10,7 +10,7 @@ use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::child::{Child, Ending, GRACE, find_program};
+use crate::child::{Child, Ending, GRACE, find_program, finish_all};
 use crate::clock::Deadline;
 use crate::error::Problem;
 use crate::reading::{Field, Reading};
@@ -54,6 +54,13 @@ pub struct Notice<'a> {
     pub message: &'a str,
 }
 
+/// What one start of focus gets.
+struct Call {
+    /// After those that are the same for all.
+    arguments: Vec<String>,
+    input: String,
+}
+
 /// How to call focus.
 #[derive(Clone, Debug)]
 pub struct Focus {
@@ -84,25 +91,26 @@ pub struct Focus {
 }
 
 impl Focus {
-    /// Runs focus once to deliver this reading. `taken` is the time of an older reading, in seconds since the epoch. If
-    /// focus has not ended in time for `until`, it is killed.
-    ///
-    /// # Errors
-    /// A [`DeliveryFailure`] if the reading does not count as delivered.
+    /// Runs focus once for each of these readings, at the same time. An older one has its time, in seconds since the epoch.
+    /// A focus that has not ended in time for `until` is killed. An error is why a reading does not count as delivered.
     pub fn deliver(
         &self,
-        reading: Reading,
-        taken: Option<i64>,
+        readings: &[(Reading, Option<i64>)],
         until: Deadline,
         clock: &SystemClock,
-    ) -> Result<(), DeliveryFailure> {
-        let taken = taken.map(|seconds| ["-now".to_owned(), seconds.to_string()]);
-        let input = reading.json(&self.fields) + "\n";
-        let (ending, transcript) = self
-            .run(taken.as_slice().as_flattened(), &input, until, clock)
-            .map_err(|problem| DeliveryFailure { problem, refused: false })?;
-        let refused = matches!(ending, Ending::Exited(_));
-        verdict(&ending, &transcript, self.confirm).map_err(|problem| DeliveryFailure { problem, refused })
+    ) -> Vec<Result<(), DeliveryFailure>> {
+        let call = |(reading, taken): &(Reading, Option<i64>)| Call {
+            arguments: taken.iter().flat_map(|taken| ["-now".to_owned(), taken.to_string()]).collect(),
+            input: reading.json(&self.fields) + "\n",
+        };
+        let calls: Vec<Call> = readings.iter().map(call).collect();
+        let judge = |run: Result<(Ending, Transcript), Problem>| {
+            let (ending, transcript) = run.map_err(|problem| DeliveryFailure { problem, refused: false })?;
+            let refused = matches!(ending, Ending::Exited(_));
+            verdict(&ending, &transcript, self.confirm)
+                .map_err(|problem| DeliveryFailure { problem, refused })
+        };
+        self.run(&calls, until, clock).into_iter().map(judge).collect()
     }
 
     /// Runs focus once to send an alert (`-alert`, which is in its documentation, but not in the usage text of
@@ -114,18 +122,42 @@ impl Focus {
     pub fn alert(&self, notice: &Notice<'_>, until: Deadline, clock: &SystemClock) -> Result<(), Problem> {
         let Notice { level, title, message } = notice;
         let alert = ["-alert", "-level", level, "-title", title, "-message", message].map(str::to_owned);
-        let (ending, transcript) = self.run(&alert, "", until, clock)?;
-        if transcript.tells_of_success() { Ok(()) } else { verdict(&ending, &transcript, self.confirm) }
+        let call = Call { arguments: alert.to_vec(), input: String::new() };
+        self.run(&[call], until, clock).into_iter().try_for_each(|run| {
+            let (ending, transcript) = run?;
+            if transcript.tells_of_success() { Ok(()) } else { verdict(&ending, &transcript, self.confirm) }
+        })
     }
 
-    /// Runs focus with these arguments after the usual ones, and this input. It has ended when `until` is reached.
+    /// Runs focus once for each call, at the same time. All have ended when `until` is reached.
     fn run(
         &self,
-        extra_arguments: &[String],
-        input: &str,
+        calls: &[Call],
         until: Deadline,
         clock: &SystemClock,
-    ) -> Result<(Ending, Transcript), Problem> {
+    ) -> Vec<Result<(Ending, Transcript), Problem>> {
+        let (program, limit) = match self.before_start(until, clock) {
+            Ok(ready) => ready,
+            Err(problem) => return calls.iter().map(|_| Err(problem.clone())).collect(),
+        };
+        let mut children = Vec::new();
+        let started: Vec<Result<(), Problem>> = calls
+            .iter()
+            .map(|call| Child::start(&program, &self.arguments(&call.arguments), call.input.as_bytes()))
+            .map(|child| child.map(|child| children.push(child)))
+            .collect();
+        let mut transcripts: Vec<_> = children.iter().map(|_| Transcript::new(&self.license)).collect();
+        let endings = finish_all(children, limit, clock, &mut |child, stream, bytes| {
+            transcripts[child].feed(stream, bytes);
+            true
+        });
+        transcripts.iter_mut().for_each(Transcript::finish);
+        let mut ended = endings.into_iter().zip(transcripts);
+        started.into_iter().filter_map(|started| started.map(|()| ended.next()).transpose()).collect()
+    }
+
+    /// Where focus is, and how long it may take.
+    fn before_start(&self, until: Deadline, clock: &SystemClock) -> Result<(PathBuf, Duration), Problem> {
         if let Some(signal) = clock.ending() {
             return Err(Problem::new(format!("focus was not started: ended by {signal}")));
         }
@@ -136,11 +168,7 @@ impl Focus {
         }
         let program = find_program(&self.program, env::var_os("PATH").as_deref())
             .map_err(|problem| problem.advise(SET_PROGRAM))?;
-        let child = Child::start(&program, &self.arguments(extra_arguments), input.as_bytes())?;
-        let mut transcript = Transcript::new(&self.license);
-        let ending = child.finish(limit, clock, &mut |stream, bytes| transcript.feed(stream, bytes));
-        transcript.finish();
-        Ok((ending, transcript))
+        Ok((program, limit))
     }
 
     fn arguments(&self, extra_arguments: &[String]) -> Vec<String> {

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::child::{Child, Ending, find_program};
+use crate::child::{Child, Ending, find_program, finish_all};
 use crate::error::{Error, Problem};
 use crate::output::clean;
 use crate::signals::SystemClock;
@@ -51,7 +51,7 @@ pub(super) fn post(request: &Request<'_>, clock: &SystemClock) -> Result<Result<
         Err(problem) => return Ok(Err(problem)),
     };
     let (mut body, mut words, mut is_too_long) = (Vec::new(), Vec::new(), false);
-    let ending = child.finish_while(LIMIT, clock, &mut |stream, bytes| {
+    let endings = finish_all(vec![child], LIMIT, clock, &mut |_, stream, bytes| {
         if stream == 1 {
             let left = LONGEST_WORDS.saturating_sub(words.len());
             words.extend_from_slice(&bytes[..left.min(bytes.len())]);
@@ -63,6 +63,8 @@ pub(super) fn post(request: &Request<'_>, clock: &SystemClock) -> Result<Result<
         }
         !is_too_long
     });
+    // One child, one ending.
+    let ending = endings.into_iter().next().unwrap_or(Ending::TimedOut(LIMIT));
     if let Ending::Interrupted(signal) = ending {
         return Err(Error::Signal(signal, "while WhaTap was asked".to_owned()));
     }

@@ -8,7 +8,7 @@ use crate::clock::Moment;
 
 /// How many readings are taken from the backlog at once, and marked as delivered at once: after a crash, at most so
 /// many are delivered again.
-pub(super) const AT_ONCE: u32 = 64;
+pub const AT_ONCE: usize = 64;
 
 /// How often focus may refuse a reading, in runs that delivered another, before it is passed over.
 const REFUSALS: u32 = 3;

@@ -36,6 +36,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
+pub use self::backlog::AT_ONCE;
 pub use self::boot::BootClock;
 use self::boot::Known;
 pub use self::history::{History, PassedOver, PastRun, Sample, Selection};

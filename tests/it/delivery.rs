@@ -1,6 +1,7 @@
 //! Handing the reading to focus: what it is given, what counts as delivered, and that nothing is left.
 
 mod alerts;
+mod backlog;
 mod start;
 
 use std::fs;
