@@ -271,7 +271,7 @@ fn a_store_of_an_earlier_version_is_brought_up_to_date_with_all_it_holds() {
     // As the first version made it.
     db.execute_batch(
         "DROP VIEW run; DROP TABLE miss; DROP TABLE alert; DROP TABLE boot; DROP TABLE machine; DROP TABLE parked;
-         DROP TABLE leap; ALTER TABLE backlog DROP COLUMN refusals; ALTER TABLE reading DROP COLUMN failures;
+         DROP TABLE leap; DROP TABLE requeued; DROP TABLE verification; ALTER TABLE backlog DROP COLUMN refusals; ALTER TABLE reading DROP COLUMN failures;
          ALTER TABLE reading DROP COLUMN status; PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE)",
     )
     .unwrap();
