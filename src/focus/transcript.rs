@@ -167,7 +167,9 @@ pub fn version_in_banner(printed: &str) -> Option<[u32; 3]> {
 /// The line as it is quoted: without the licence, without control characters, and short.
 fn quote(text: &str, license: &Secret) -> String {
     const LONGEST: usize = 200;
-    let text = license.hide_in(text.trim_ascii(), REDACTED);
+    // Twice as much is looked at, so that what begins within the quoted part is hidden as a whole.
+    let begin: String = text.trim_ascii().chars().take(2 * LONGEST).collect();
+    let text = license.hide_in(&begin, REDACTED);
     let short: String = text.chars().take(LONGEST).collect();
     let rest = if text.chars().nth(LONGEST).is_some() { "..." } else { "" };
     clean(&short, ' ') + rest
