@@ -16,6 +16,7 @@ pub mod output;
 pub mod plausibility;
 pub mod psychrometrics;
 pub mod reading;
+pub mod replace;
 pub mod retry;
 pub mod run;
 pub mod secret;

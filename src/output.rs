@@ -1,8 +1,10 @@
 //! Standard output, on which a closed pipe is no error, and texts without control characters.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use crate::error::Error;
+use crate::replace::replace;
 
 /// Writes to standard output.
 ///
@@ -12,6 +14,17 @@ use crate::error::Error;
 pub fn print(text: &str) -> Result<(), Error> {
     let mut out = io::stdout();
     unless_closed(out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(stdout_error))
+}
+
+/// Replaces this file as a whole, or writes to standard output if none is named or its name is `-`.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be written; else as [`print`].
+pub fn print_to(file: Option<&str>, text: &str) -> Result<(), Error> {
+    match file.filter(|file| *file != "-").map(Path::new) {
+        Some(file) => replace(file, text.as_bytes(), 0o644).map_err(|error| Error::Io(file.into(), error)),
+        None => print(text),
+    }
 }
 
 /// The error for standard output that cannot be written.

@@ -12,6 +12,7 @@ mod export;
 mod faults;
 mod logging;
 mod machine;
+mod replace;
 mod sensor;
 mod signals;
 mod status;

@@ -31,7 +31,7 @@ use super::times;
 use crate::cli;
 use crate::clock::DAY_MS;
 use crate::error::{Error, Problem};
-use crate::output::print;
+use crate::output::{print, print_to};
 use crate::reading::Quantity;
 
 /// The width of the picture in columns if neither the terminal nor `COLUMNS` tells it.
@@ -54,7 +54,7 @@ pub fn run(args: &cli::Args, chart: &cli::Chart) -> Result<(), Error> {
         return print(&terminal::draw(&picture, width, characters));
     };
     let picture = svg::draw(&Picture::of(&selected, svg::PARTS)?);
-    if file == "-" { print(&picture) } else { svg::write(file.as_ref(), &picture) }
+    print_to(Some(file), &picture)
 }
 
 /// What is drawn, in the terminal or as SVG.

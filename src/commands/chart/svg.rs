@@ -7,15 +7,11 @@
 //! picture or to a gap.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io;
-use std::path::Path;
 
 use super::Picture;
 use super::axis::Axis;
 use super::series::Values;
 use crate::commands::times;
-use crate::error::Error;
 use crate::output::clean;
 use crate::reading::Quantity;
 
@@ -180,35 +176,6 @@ fn escaped(text: &str) -> String {
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
-}
-
-/// Replaces the file in one step, so that another program reads either the old picture or the whole new one. A pipe or
-/// a device cannot be replaced, and is written to.
-///
-/// # Errors
-/// [`Error::Io`] if the file cannot be written.
-pub(super) fn write(path: &Path, svg: &str) -> Result<(), Error> {
-    replace(path, svg).map_err(|error| Error::Io(path.into(), error))
-}
-
-fn replace(path: &Path, svg: &str) -> io::Result<()> {
-    // The target of a symbolic link is replaced, not the link.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.into());
-    let old = fs::metadata(&path).ok();
-    let Some(name) = path.file_name().filter(|_| old.as_ref().is_none_or(fs::Metadata::is_file)) else {
-        return fs::write(path, svg);
-    };
-    let mut new = std::ffi::OsString::from(".");
-    new.push(name);
-    new.push(format!(".{}", std::process::id()));
-    let new = path.with_file_name(new);
-    let written = fs::write(&new, svg)
-        .and_then(|()| old.map_or(Ok(()), |old| fs::set_permissions(&new, old.permissions())))
-        .and_then(|()| fs::rename(&new, &path));
-    if written.is_err() {
-        let _ = fs::remove_file(&new);
-    }
-    written
 }
 
 #[cfg(test)]

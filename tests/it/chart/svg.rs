@@ -81,7 +81,7 @@ fn a_file_is_replaced_as_a_whole_and_keeps_its_mode_and_its_links() {
     let before = fs::metadata(&file).unwrap().ino();
     let words = with(&NIGHT, &["--svg", "www/night.svg"]);
     // It cannot be put in place: the old one stays.
-    let failed = machine.run_traced(&["-e", "trace=rename", "-e", "inject=rename:error=EIO"], &words);
+    let failed = machine.run_traced(&["-e", "trace=renameat", "-e", "inject=renameat:error=EIO"], &words);
     failed.fails(74, &["www/night.svg: EIO: I/O error"]);
     assert!(fs::read_to_string(&file).unwrap() == "old" && only_file());
     symlink("www/night.svg", machine.path("link.svg")).unwrap();
