@@ -185,13 +185,18 @@ arguments! {
     /// What the last runs did.
     #[argh(
         error_code(0, "readings are taken and arrive"),
-        error_code(1, "the last reading is too old, or the last run failed")
+        error_code(1, "the last reading is too old or of the future, or the last runs failed"),
+        error_code(74, "the store cannot be read, or the file not written")
     )]
     Status as "status" {
         /// configuration, as for a reading
         config: "file",
         /// the last reading may be this old (default: 5m)
         max_age: "d",
+        /// so many failed runs in a row are failing (default: 1)
+        failures: "n",
+        /// replace this file as a whole instead of printing; - is standard output
+        output: "file",
     }
     switches {
         /// print JSON, for programs

@@ -36,7 +36,7 @@ _iio_focus() {
             ;;
         list) choices=(--sysfs --json --help) ;;
         doctor) choices=(--config --device --sysfs --root --json --help) ;;
-        status) choices=(--config --max-age --json --prometheus --help) ;;
+        status) choices=(--config --max-age --failures --output --json --prometheus --help) ;;
         chart) choices=(--config --device --since --until --svg --ascii --help) ;;
         export) choices=(--config --device --since --until --json --help) ;;
         verify) choices=(--config --since --until --log --json --requeue --help) ;;
@@ -57,7 +57,7 @@ _iio_focus() {
         fi
     done
     case $option in
-    --config | --svg | --sysfs | --root) compopt -o filenames 2>/dev/null ;;
+    --config | --svg | --output | --sysfs | --root) compopt -o filenames 2>/dev/null ;;
     esac
     return 0
 }

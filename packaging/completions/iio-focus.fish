@@ -46,6 +46,8 @@ complete -c iio-focus -n '__fish_seen_subcommand_from list doctor status export 
 complete -c iio-focus -n '__fish_seen_subcommand_from doctor' -l root -x -a '(__fish_complete_directories)' \
     -d 'where to look for all other files of the system'
 complete -c iio-focus -n '__fish_seen_subcommand_from status' -l max-age -x -d 'the last reading may be this old'
+complete -c iio-focus -n '__fish_seen_subcommand_from status' -l failures -x -d 'so many failed runs in a row are failing'
+complete -c iio-focus -n '__fish_seen_subcommand_from status' -l output -rF -d 'replace this file instead of printing'
 complete -c iio-focus -n '__fish_seen_subcommand_from status' -l prometheus \
     -d "print metrics for node_exporter's textfile collector"
 complete -c iio-focus -n '__fish_seen_subcommand_from chart export verify' -l since -x -d 'from then on'

@@ -5,12 +5,12 @@ use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
 
+use crate::clock::CLOCK_SET_MS;
 use crate::error::{Error, Problem};
 
 /// Reads the value of an option that is a time. Returns ms since the epoch.
@@ -67,15 +67,42 @@ pub(super) fn local_text(ms: i64) -> String {
     in_zone(ms, &system_zone()).strftime("%F %T").to_string()
 }
 
-/// A duration, rounded down to at most two units: `40s`, `2h 5m`, `3days`.
+/// A duration, rounded down to at most two units: `40s`, `2h 5m`, `40days`.
 pub(super) fn length(ms: i64) -> String {
+    // A year as `humantime` has it.
+    const UNITS: [(&str, &str, u64); 5] = [
+        ("year", "years", 31_557_600),
+        ("day", "days", 86_400),
+        ("h", "h", 3600),
+        ("m", "m", 60),
+        ("s", "s", 1),
+    ];
     let seconds = ms.unsigned_abs() / 1000;
-    let precision = match seconds {
-        0..3600 => 1,
-        3600..86_400 => 60,
-        _ => 3600,
-    };
-    humantime::format_duration(Duration::from_secs(seconds / precision * precision)).to_string()
+    let first = UNITS.iter().position(|(.., unit)| seconds >= *unit).unwrap_or(UNITS.len() - 1);
+    let mut left = seconds;
+    let mut parts = Vec::new();
+    for (one, many, unit) in UNITS.iter().skip(first).take(2) {
+        let number = left / unit;
+        left %= unit;
+        if number > 0 || parts.is_empty() {
+            parts.push(format!("{number}{}", if number == 1 { one } else { many }));
+        }
+    }
+    parts.join(" ")
+}
+
+/// How long ago it was: `40s ago`. A time of the future is called one.
+pub(super) fn ago(ms: i64, now_ms: i64) -> String {
+    if is_future(ms, now_ms) {
+        format!("dated {} in the future: the clock was wrong then", length(ms.saturating_sub(now_ms)))
+    } else {
+        format!("{} ago", length(now_ms.saturating_sub(ms).max(0)))
+    }
+}
+
+/// Whether the clock must have been wrong when it showed this time, or is wrong now.
+pub(super) fn is_future(ms: i64, now_ms: i64) -> bool {
+    ms > now_ms && ms.abs_diff(now_ms) >= CLOCK_SET_MS
 }
 
 /// This time as a `Timestamp`. A wrong clock can show a time that is outside the years −9999 to 9999 of `jiff`: then
@@ -128,9 +155,28 @@ mod tests {
             (7_531, "2h 5m"),
             (86_400, "1day"),
             (200_000, "2days 7h"),
+            (40 * 86_400, "40days"),
+            (40 * 86_400 + 3_599, "40days"),
+            (9 * 31_557_600 + 200_000, "9years 2days"),
         ] {
             assert_eq!(length(seconds * 1000 + 999), text);
         }
+    }
+
+    #[test]
+    fn a_time_of_the_future_is_called_one() {
+        for (ahead_ms, text) in [
+            (-40_000, "40s ago"),
+            (0, "0s ago"),
+            // The clocks are read one after the other.
+            (999, "0s ago"),
+            (1_000, "dated 1s in the future: the clock was wrong then"),
+            (9 * 3_600_000, "dated 9h in the future: the clock was wrong then"),
+            (9 * 31_557_600_000, "dated 9years in the future: the clock was wrong then"),
+        ] {
+            assert_eq!(ago(NOW + ahead_ms, NOW), text);
+        }
+        assert!(ago(i64::MAX, NOW).contains("in the future") && ago(i64::MIN, NOW).ends_with(" ago"));
     }
 
     #[test]

@@ -168,6 +168,14 @@ pub fn max_age(named: Option<&str>) -> Result<Duration, Error> {
     Ok(option("--max-age", named, &AGE)?.unwrap_or(Duration::from_secs(300)))
 }
 
+/// How many failed runs in a row `status` calls failing.
+///
+/// # Errors
+/// [`Error::Usage`] if it is no such number.
+pub fn failures(named: Option<&str>) -> Result<u32, Error> {
+    Ok(option("--failures", named, &ATTEMPTS)?.unwrap_or(1))
+}
+
 /// A value from the command line, if it is there.
 fn option<T>(name: &str, text: Option<&str>, kind: &Kind<T>) -> Result<Option<T>, Error> {
     text.map(|text| kind.of(Value::Word(text)))

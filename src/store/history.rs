@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use nix::errno::Errno;
 use rusqlite::types::{FromSqlError, ValueRef};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
 use super::backlog;
 use super::boot::BootClock;
-use super::files::{check_kind, reserve_index};
-use super::mapping;
+use super::files::{check_kind, reserve_index, with_suffix};
 use super::schema::{self, Trouble};
+use super::{mapping, reading_of};
 use crate::clock::Moment;
-use crate::error::{Error, Exit, Problem};
+use crate::error::{Error, Exit, Problem, errno};
 use crate::failure::Tally;
 use crate::reading::Reading;
 
@@ -67,8 +68,17 @@ impl PastRun {
     }
 }
 
+/// A run that took a reading and did not come to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The id of its reading.
+    pub id: i64,
+    /// When that was taken.
+    pub taken: Moment,
+}
+
 /// Readings that are passed over for now.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct PassedOver {
     /// How many focus refused several times.
     pub refused: u32,
@@ -170,13 +180,48 @@ impl History {
         self.db.query_row(text, [], passed_over).map_err(unreadable)
     }
 
+    /// When the oldest reading was taken that waits for delivery, in ms since the epoch. Those of another machine do not
+    /// count: they are never sent.
+    ///
+    /// # Errors
+    /// [`Error::Store`]
+    pub fn oldest_waiting_ms(&self) -> Result<Option<i64>, Error> {
+        let oldest = "SELECT taken_ms, boot_ms, boot_id FROM reading
+                      WHERE id IN (SELECT min(id) FROM backlog
+                                   UNION ALL SELECT min(id) FROM parked WHERE machine IS NULL)
+                      ORDER BY id LIMIT 1";
+        let at_ms = |row: &Row<'_>| Ok(self.time_of(row)?.0);
+        self.db.query_row(oldest, [], at_ms).optional().map_err(unreadable)
+    }
+
+    /// The last run, if it took a reading and did not come to its end: it was killed, or it is under way.
+    ///
+    /// # Errors
+    /// [`Error::Store`]
+    pub fn unfinished(&self) -> Result<Option<Unfinished>, Error> {
+        let last = "SELECT * FROM reading
+                    WHERE id = (SELECT max(id) FROM reading) AND status IS NULL
+                      AND NOT EXISTS (SELECT 1 FROM miss WHERE after_id >= reading.id)";
+        let unfinished = |row: &Row<'_>| Ok(Unfinished { id: row.get("id")?, taken: reading_of(row)?.1 });
+        self.db.query_row(last, [], unfinished).optional().map_err(unreadable)
+    }
+
     /// All runs since then (in ms since the epoch), in the order they were made.
     ///
     /// # Errors
     /// [`Error::Store`]
     pub fn runs(&self, since_ms: i64) -> Result<Vec<PastRun>, Error> {
-        let all = || -> rusqlite::Result<Vec<PastRun>> {
-            let mut runs = Vec::new();
+        let mut runs = Vec::new();
+        self.for_each_run(|run, _| runs.extend(Some(run).filter(|run| run.at_ms >= since_ms)))?;
+        Ok(runs)
+    }
+
+    /// Shows every run, in the order they were made, with the id of its reading if it took one.
+    ///
+    /// # Errors
+    /// [`Error::Store`]
+    pub fn for_each_run(&self, mut each: impl FnMut(PastRun, Option<i64>)) -> Result<(), Error> {
+        let mut all = || -> rusqlite::Result<()> {
             let mut misses = self.db.prepare(
                 "SELECT ended_ms, boot_ms, boot_id, after_id, attempts, failures, status, error FROM miss
                  ORDER BY after_id, id",
@@ -188,21 +233,22 @@ impl History {
             let mut readings = readings.query([])?;
             let mut miss = misses.next()?;
             while let Some(reading) = readings.next()? {
+                let id = reading.get(3)?;
                 // A run without a reading comes after the newest reading that it saw.
                 while let Some(row) = miss {
-                    if row.get::<_, i64>(3)? >= reading.get(3)? {
+                    if row.get::<_, i64>(3)? >= id {
                         break;
                     }
-                    runs.extend(self.run_since(row, since_ms)?);
+                    each(self.run(row)?, None);
                     miss = misses.next()?;
                 }
-                runs.extend(self.run_since(reading, since_ms)?);
+                each(self.run(reading)?, Some(id));
             }
             while let Some(row) = miss {
-                runs.extend(self.run_since(row, since_ms)?);
+                each(self.run(row)?, None);
                 miss = misses.next()?;
             }
-            Ok(runs)
+            Ok(())
         };
         all().map_err(unreadable)
     }
@@ -245,12 +291,7 @@ impl History {
         })
     }
 
-    /// The run of a row, unless it was before.
-    fn run_since(&self, row: &Row<'_>, since_ms: i64) -> rusqlite::Result<Option<PastRun>> {
-        let (at_ms, _) = self.time_of(row)?;
-        if at_ms < since_ms {
-            return Ok(None);
-        }
+    fn run(&self, row: &Row<'_>) -> rusqlite::Result<PastRun> {
         let failures: Option<String> = row.get(5)?;
         let failures: serde_json::Map<String, serde_json::Value> =
             failures.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
@@ -258,23 +299,27 @@ impl History {
         for (name, times) in failures {
             counted.add(name, times.as_u64().and_then(|times| u32::try_from(times).ok()).unwrap_or(0));
         }
-        Ok(Some(PastRun {
-            at_ms,
+        Ok(PastRun {
+            at_ms: self.time_of(row)?.0,
             attempts: row.get(4)?,
             failures: counted,
             status: row.get(6)?,
             error: row.get(7)?,
-        }))
+        })
     }
 }
 
 fn open(path: &Path, now: &Moment) -> Result<History, Trouble> {
     mapping::protect();
     check_kind(&path.symlink_metadata().map_err(Trouble::Files)?)?;
-    // Without it, the index may be private to this process, which is enough for one that only reads.
-    let _ = reserve_index(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = schema::open(path, flags)?;
+    let db = match reserve_index(path).map_err(|error| errno(&error)) {
+        Err(Some(errno @ (Errno::ENOSPC | Errno::EDQUOT | Errno::EROFS))) => {
+            schema::open(without_index(path, errno).as_ref(), flags | OpenFlags::SQLITE_OPEN_URI)?
+        }
+        // Without it, the index may be private to this process, which is enough for one that only reads.
+        _ => schema::open(path, flags)?,
+    };
     db.busy_timeout(schema::BUSY)?;
     schema::check(&db)?;
     let boots = db
@@ -282,6 +327,17 @@ fn open(path: &Path, now: &Moment) -> Result<History, Trouble> {
         .query_map([], |row| Ok((row.get(0)?, BootClock { offset_ms: row.get(1)?, certain: row.get(2)? })))?
         .collect::<Result<_, _>>()?;
     Ok(History { db, now: now.clone(), boots })
+}
+
+/// The address of the store for a reader that writes nothing, and makes the log's index in its memory if no run has it
+/// open (`sqlite.org/walformat.html`, `sqlite.org/uri.html`). It is no way for every reader: while a run is under way, it
+/// can show what was there a little earlier.
+fn without_index(path: &Path, errno: Errno) -> String {
+    // Where nobody can write and there is no log, the file alone is the store.
+    let is_all = errno == Errno::EROFS && !with_suffix(path, "-wal").exists();
+    let how = if is_all { "immutable=1" } else { "readonly_shm=1" };
+    let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    format!("file:{path}?{how}")
 }
 
 /// What SQLite said while the store was read.

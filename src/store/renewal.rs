@@ -54,7 +54,7 @@ pub(super) fn finish(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     // The log that is still there is the damaged one's, whose readings are in the new one.
-    let aside = damaged(path).pop().unwrap_or_else(|| with_suffix(path, ".damaged"));
+    let aside = damaged_copies(path).pop().unwrap_or_else(|| with_suffix(path, ".damaged"));
     move_parts(path, &aside);
     fs::rename(new, path)?;
     File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
@@ -120,8 +120,9 @@ fn remove_with_parts(path: &Path) {
     }
 }
 
-/// The stores that were set aside, oldest first as far as their names tell.
-fn damaged(path: &Path) -> Vec<PathBuf> {
+/// The damaged stores that were set aside beside this one, oldest first as far as their names tell.
+#[must_use]
+pub fn damaged_copies(path: &Path) -> Vec<PathBuf> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let begin = with_suffix(path, ".damaged-");
     let begin = begin.file_name().unwrap_or_default().to_string_lossy();
@@ -140,7 +141,7 @@ fn remove_old(path: &Path, newest: &Path) -> usize {
         ["", "-wal"].map(length).iter().sum()
     };
     let (mut number, mut bytes, mut removed) = (1, size(newest), 0);
-    for aside in damaged(path).iter().rev().filter(|aside| *aside != newest) {
+    for aside in damaged_copies(path).iter().rev().filter(|aside| *aside != newest) {
         number += 1;
         bytes = bytes.saturating_add(size(aside));
         if number > STAY || bytes > STAY_BYTES {

@@ -1,11 +1,13 @@
 //! `iio-focus status`: the verdict, what it rests on, and the forms for programs.
 
+mod clock;
+mod monitoring;
+mod under_way;
+
 use std::fs;
-use std::io::Write;
-use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::machine::{LICENSE, Machine, PATH, PROGRAM};
+use crate::machine::{LICENSE, Machine, PROGRAM};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -168,6 +170,114 @@ fn the_longest_gap_is_the_longest_of_the_week_up_to_now() {
     assert!(status(&machine, &[]).line("longest gap").starts_with("21m from "));
     age(&machine, 3_600_000);
     assert!(status(&machine, &["--max-age", "1d"]).line("longest gap").starts_with("1h from "));
+    // Forty days off, until an hour ago.
+    age(&machine, 40 * 86_400_000 - 3_600_000);
+    machine.run(&[]).delivered();
+    let said = status(&machine, &[]);
+    assert!(said.line("longest gap").starts_with("40days from "), "{}", said.stdout);
+}
+
+#[test]
+fn so_many_failed_runs_in_a_row_as_are_named_are_failing() {
+    let mut machine = with_good_runs(3);
+    machine.env("FOCUS_FAULT", "silent");
+    for in_a_row in 1..=3 {
+        assert_eq!(machine.run(&[]).status, 69);
+        for (failures, words) in [("1", "failing: "), ("2", "failing: "), ("3", "failing: "), ("4", "ok: ")] {
+            let is_ok = failures > in_a_row.to_string().as_str();
+            let said = status(&machine, &["--failures", failures]);
+            said.verdict(i32::from(!is_ok), if is_ok { "ok: " } else { words });
+            assert!(said.stdout.contains("focus exited with 0 but did not say that it was connected"));
+            let up = status(&machine, &["--prometheus", "--failures", failures]);
+            assert_eq!(up.status, i32::from(!is_ok));
+            let line = format!("iio_focus_up{{sensor=\"htu21\"}} {}", u8::from(is_ok));
+            assert!(up.stdout.lines().any(|one| one == line), "{}", up.stdout);
+        }
+    }
+}
+
+#[test]
+fn what_waits_is_told_with_its_age_and_what_is_passed_over_with_its_reason() {
+    let machine = with_good_runs(4);
+    database(&machine)
+        .execute_batch(
+            "UPDATE reading SET delivered_ms = NULL, taken_ms = taken_ms - 3600000, reason = 'focus said: [error] old'
+             WHERE id = 1000;
+             UPDATE reading SET delivered_ms = NULL WHERE id IN (1001, 1002);
+             INSERT INTO parked VALUES (1000, 2000, 3, NULL), (1001, 9223372036854775807, 0, 'another machine');
+             INSERT INTO backlog (id) VALUES (1002);",
+        )
+        .unwrap();
+    for name in ["readings.db.damaged-20261101T080000Z", "readings.db.damaged-20261102T080000Z"] {
+        for part in ["", "-wal", "-shm"] {
+            fs::write(machine.store_dir().join(format!("{name}{part}")), "x").unwrap();
+        }
+    }
+    let said = status(&machine, &[]);
+    said.verdict(0, "s old; 2 readings wait for up to 1h");
+    assert_eq!(said.line("backlog"), "3");
+    assert!(said.line("oldest waiting").contains(", 1h 3m ago"), "{}", said.stdout);
+    assert_eq!(
+        said.line("passed over"),
+        "1 refused by focus, and tried again later (focus said: [error] old); 1 of another machine, and never sent"
+    );
+    let last = machine.store_dir().join("readings.db.damaged-20261102T080000Z").display().to_string();
+    assert_eq!(said.line("set aside"), format!("{last}, and 1 before: a store that was damaged"));
+    let json = status(&machine, &["--json"]).json();
+    assert_eq!(
+        json["passed_over"],
+        serde_json::json!({"refused": 1, "reason": "focus said: [error] old", "foreign": 1})
+    );
+    assert!((3_780..3_900).contains(&json["oldest_waiting"]["age_seconds"].as_i64().unwrap()), "{json}");
+    assert!(json["oldest_waiting"]["time"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(json["set_aside"].as_array().unwrap().len(), 2);
+    assert_eq!(json["set_aside"][1], last);
+    let metrics = status(&machine, &["--prometheus"]).stdout;
+    for line in [
+        r#"iio_focus_passed_over_readings{sensor="kitchen",why="refused"} 1"#,
+        r#"iio_focus_passed_over_readings{sensor="kitchen",why="foreign"} 1"#,
+        r#"iio_focus_set_aside_stores{sensor="kitchen"} 2"#,
+        r#"iio_focus_backlog_readings{sensor="kitchen"} 3"#,
+    ] {
+        assert!(metrics.lines().any(|one| one == line), "{line} is not in {metrics}");
+    }
+}
+
+/// Puts the store on a file system of its own, does this there, and then runs `status`.
+fn status_on(machine: &Machine, script: &str) -> (i32, String) {
+    let script = format!(
+        "cp --sparse=never -r store saved; mount -t tmpfs -o size=1m none store; cp --sparse=never -r saved/. store; \
+         {script}; exec \"$@\""
+    );
+    let mut words = Machine::namespace(&[]);
+    words.extend(["sh".to_owned(), "-ec".to_owned(), script, "sh".to_owned()]);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let outcome = machine.run_under(&words, &["status"]);
+    fs::remove_dir_all(machine.path("saved")).unwrap();
+    (outcome.status, outcome.stdout.lines().next().unwrap_or(&outcome.stderr).to_owned())
+}
+
+#[test]
+fn a_full_file_system_is_called_so_and_not_the_timer() {
+    let machine = with_good_runs(3);
+    let fill = "dd if=/dev/zero of=store/fill bs=4k 2>/dev/null || true";
+    let (code, line) = status_on(&machine, fill);
+    assert_eq!((code, line.split(" is ").next()), (0, Some("ok: the last reading")), "{line}");
+    age(&machine, 3_600_000);
+    let (code, line) = status_on(&machine, fill);
+    let folder = machine.store_dir().display().to_string();
+    let words = format!(
+        "failing: the store cannot be written: no space is left on the file system of {folder}; the last reading"
+    );
+    assert_eq!(code, 1);
+    assert!(line.starts_with(&words) && !line.contains("timer"), "{line}");
+    let (code, line) = status_on(&machine, "mount -o remount,ro store");
+    let words = format!(
+        "failing: the store cannot be written: nothing can be written to the file system of {folder}; "
+    );
+    assert!(code == 1 && line.starts_with(&words) && !line.contains("timer"), "{line}");
+    let (code, line) = status_on(&machine, "true");
+    assert!(code == 1 && line.ends_with("check the timer or cron"), "{line}");
 }
 
 #[test]
@@ -200,38 +310,6 @@ fn programs_get_json_with_the_same() {
     assert_eq!((&hour["runs"], &hour["good_runs"]), (&4.into(), &3.into()));
     assert_eq!((&hour["tries"], &hour["good_tries"]), (&5.into(), &4.into()));
     assert_eq!(hour["errors"], serde_json::json!({"EIO": 1}));
-}
-
-#[test]
-fn node_exporter_gets_metrics_that_promtool_finds_good() {
-    let machine = with_good_runs(3);
-    database(&machine).execute("UPDATE reading SET sensor = 'the \"attic\"\\'", []).unwrap();
-    let said = status(&machine, &["--prometheus"]);
-    assert_eq!(said.status, 0);
-    for line in [
-        "iio_focus_up 1",
-        r#"iio_focus_temperature_celsius{sensor="the \"attic\"\\"} 20.6"#,
-        r#"iio_focus_humidity_ratio{sensor="the \"attic\"\\"} 0.244"#,
-        "iio_focus_backlog_readings 0",
-        r#"iio_focus_runs{period="hour",result="good"} 3"#,
-        r#"iio_focus_runs{period="week",result="failed"} 0"#,
-        r#"iio_focus_tries{period="day",result="failed"} 1"#,
-        r#"iio_focus_failed_tries{period="hour",error="EIO"} 1"#,
-        "# TYPE iio_focus_last_reading_timestamp_seconds gauge",
-    ] {
-        assert!(said.stdout.lines().any(|one| one == line), "{line} is not in {}", said.stdout);
-    }
-    let mut promtool = Command::new("promtool")
-        .args(["check", "metrics"])
-        .env("PATH", PATH)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("promtool, of Debian's package prometheus");
-    promtool.stdin.take().unwrap().write_all(said.stdout.as_bytes()).unwrap();
-    let output = promtool.wait_with_output().unwrap();
-    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
 }
 
 #[test]
@@ -272,6 +350,7 @@ fn a_wrong_command_line_is_told() {
     for (arguments, words) in [
         (["--max-age", "soon"].as_slice(), "--max-age: must be a duration in quotes, from 1s"),
         (&["--json", "--prometheus"], "--json and --prometheus: only one"),
+        (&["--failures", "0"], "--failures: must be a whole number from 1 to 1000"),
         (&["--sysfs", "/sys"], "--sysfs"),
     ] {
         let said = status(&machine, arguments);

@@ -1,36 +1,64 @@
 //! The summary for node_exporter's textfile collector, in the exposition format
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>). All metrics are gauges, not counters: the periods
 //! end now, so that their numbers can fall.
+//!
+//! Every series has the label `sensor`: node_exporter reads the files of several sensors, and drops series that it has
+//! already.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
-use super::{PERIODS, Period, Summary, Verdict};
+use super::runs::{PERIODS, Period};
+use super::verdict::Verdict;
+use super::{LastReading, Summary};
 
-/// All metrics of a summary.
-pub(super) fn text(summary: &Summary) -> String {
-    let mut metrics = Metrics(String::new());
-    let up = f64::from(u8::from(summary.verdict == Verdict::Ok));
-    metrics.gauge("up", "Whether readings are taken and arrive.", Some(up));
-    readings(&mut metrics, summary);
-    let waiting = Some(f64::from(summary.backlog));
-    metrics.gauge("backlog_readings", "Readings that wait to be delivered.", waiting);
-    let gap = summary.longest_gap.as_ref().map(|gap| to_f64(gap.seconds));
-    metrics.gauge("longest_gap_seconds", "The longest time without a reading in the last week.", gap);
+const UP: &str = "Whether readings are taken and arrive.";
+
+/// All metrics of a summary. `sensor` is what they are called if no reading says whose they are.
+pub(super) fn text(summary: &Summary, sensor: &str) -> String {
+    let sensor = summary.last_reading.as_ref().map_or(sensor, |last| &last.sensor);
+    let mut metrics = Metrics::of(sensor);
+    metrics.gauge("up", UP, u8::from(summary.verdict == Verdict::Ok));
+    metrics.gauge("run_under_way", "Whether a run is under way.", u8::from(summary.run_under_way));
+    if let Some(last) = &summary.last_reading {
+        reading(&mut metrics, last);
+    }
+    if let Some(last_ms) = summary.last_delivery {
+        let help = "When a reading was last delivered.";
+        metrics.gauge("last_delivery_timestamp_seconds", help, Decimal(last_ms, 3));
+    }
+    backlog(&mut metrics, summary);
+    if let Some(gap) = &summary.longest_gap {
+        let help = "The longest time without a reading that reaches into the last week.";
+        metrics.gauge("longest_gap_seconds", help, gap.length_ms / 1000);
+    }
+    metrics.gauge("set_aside_stores", "Damaged stores that were set aside.", summary.set_aside.len());
     periods(&mut metrics, summary);
-    metrics.0
+    metrics.text
 }
 
-fn readings(metrics: &mut Metrics, summary: &Summary) {
-    if let Some(last) = &summary.last_reading {
-        let labels = format!("{{sensor=\"{}\"}}", escaped(&last.sensor));
-        let temperature = [(labels.clone(), last.temperature_celsius)];
-        metrics.gauges("temperature_celsius", "The last reading.", temperature);
-        let humidity = [(labels, last.humidity_percent / 100.0)];
-        metrics.gauges("humidity_ratio", "The last reading: relative humidity from 0 to 1.", humidity);
-        metrics.gauge("last_reading_timestamp_seconds", "When it was taken.", last.time.map(seconds));
-    }
-    let last_delivery = summary.last_delivery.map(seconds);
-    metrics.gauge("last_delivery_timestamp_seconds", "When a reading was last delivered.", last_delivery);
+/// What is said if nothing is known.
+pub(super) fn unknown(sensor: &str) -> String {
+    let mut metrics = Metrics::of(sensor);
+    metrics.gauge("up", UP, 0);
+    metrics.text
+}
+
+fn reading(metrics: &mut Metrics, last: &LastReading) {
+    metrics.gauge("temperature_celsius", "The last reading.", Decimal(last.temperature_mdegc.into(), 3));
+    let help = "The last reading: relative humidity from 0 to 1.";
+    metrics.gauge("humidity_ratio", help, Decimal(last.humidity_mpercent.into(), 5));
+    metrics.gauge("last_reading_timestamp_seconds", "When it was taken.", Decimal(last.at_ms, 3));
+}
+
+fn backlog(metrics: &mut Metrics, summary: &Summary) {
+    metrics.gauge("backlog_readings", "Readings that wait to be delivered.", summary.backlog);
+    let age = summary.oldest_waiting.as_ref().map_or(0, |oldest| oldest.age_seconds.max(0));
+    let help = "How long the oldest reading has waited to be delivered, 0 if none waits.";
+    metrics.gauge("oldest_waiting_age_seconds", help, age);
+    let passed_over = &summary.passed_over;
+    let help = "Readings that are passed over: focus refused them, or another machine took them.";
+    let samples = [("refused", passed_over.refused), ("foreign", passed_over.foreign)];
+    metrics.gauges("passed_over_readings", help, samples.map(|(why, n)| (format!(",why=\"{why}\""), n)));
 }
 
 fn periods(metrics: &mut Metrics, summary: &Summary) {
@@ -49,48 +77,90 @@ fn periods(metrics: &mut Metrics, summary: &Summary) {
 }
 
 /// The labels and values of each period, the shortest first.
-fn by_period(summary: &Summary, values: impl Fn(&Period) -> Vec<(String, u32)>) -> Vec<(String, f64)> {
+fn by_period(summary: &Summary, values: impl Fn(&Period) -> Vec<(String, u32)>) -> Vec<(String, u32)> {
     let of_period = |(name, _): &(&'static str, i64)| {
         let (name, values) = (*name, values(&summary.periods[name]));
-        let labelled = move |(label, value)| (format!("{{period=\"{name}\",{label}}}"), f64::from(value));
-        values.into_iter().map(labelled)
+        values.into_iter().map(move |(label, value)| (format!(",period=\"{name}\",{label}"), value))
     };
     PERIODS.iter().flat_map(of_period).collect()
 }
 
-struct Metrics(String);
+struct Metrics {
+    text: String,
+    /// As it is written in a label.
+    sensor: String,
+}
 
 impl Metrics {
-    /// One gauge without labels, if it has a value.
-    fn gauge(&mut self, name: &str, help: &str, value: Option<f64>) {
-        self.gauges(name, help, value.map(|value| (String::new(), value)));
+    fn of(sensor: &str) -> Metrics {
+        Metrics { text: String::new(), sensor: escaped(sensor) }
+    }
+
+    /// One gauge with no other label.
+    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
+        self.gauges(name, help, [(String::new(), value)]);
     }
 
     /// One gauge with a value for each set of labels. If there are none, nothing is written.
-    fn gauges(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = (String, f64)>) {
+    fn gauges<V: Display>(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = (String, V)>) {
         let mut samples = samples.into_iter().peekable();
         if samples.peek().is_none() {
             return;
         }
         // Writing to a String cannot fail.
-        let _ = writeln!(self.0, "# HELP iio_focus_{name} {help}\n# TYPE iio_focus_{name} gauge");
+        let _ = writeln!(self.text, "# HELP iio_focus_{name} {help}\n# TYPE iio_focus_{name} gauge");
         for (labels, value) in samples {
-            let _ = writeln!(self.0, "iio_focus_{name}{labels} {value}");
+            let _ = writeln!(self.text, "iio_focus_{name}{{sensor=\"{}\"{labels}}} {value}", self.sensor);
         }
     }
 }
 
-fn seconds(ms: i64) -> f64 {
-    to_f64(ms) / 1000.0
-}
+/// A number as it was measured, with so many decimals: no binary fraction comes near enough to all of them.
+struct Decimal(i64, usize);
 
-/// Converts a number of ms or of seconds.
-#[allow(clippy::cast_precision_loss, reason = "an f64 is exact up to 2^53, and 2^53 ms are 285,000 years")]
-fn to_f64(time: i64) -> f64 {
-    time as f64
+impl Display for Decimal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Decimal(number, places) = *self;
+        let digits = format!("{:0width$}", number.unsigned_abs(), width = places + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - places);
+        let sign = if number < 0 { "-" } else { "" };
+        match fraction.trim_end_matches('0') {
+            "" => write!(f, "{sign}{whole}"),
+            fraction => write!(f, "{sign}{whole}.{fraction}"),
+        }
+    }
 }
 
 /// The value of a label, escaped for the exposition format.
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_written_as_it_was_measured() {
+        for (number, places, text) in [
+            (45_400, 5, "0.454"),
+            (45_399, 5, "0.45399"),
+            (100_000, 5, "1"),
+            (0, 5, "0"),
+            (7, 5, "0.00007"),
+            (20_600, 3, "20.6"),
+            (-100, 3, "-0.1"),
+            (-40_000, 3, "-40"),
+            (1_793_520_000_005, 3, "1793520000.005"),
+            (i64::MIN, 3, "-9223372036854775.808"),
+        ] {
+            assert_eq!(Decimal(number, places).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_sensor_of_which_nothing_is_known_is_down() {
+        let text = unknown("the \"attic\"\\\n");
+        assert_eq!(text.lines().last(), Some(r#"iio_focus_up{sensor="the \"attic\"\\\n"} 0"#));
+    }
 }
