@@ -5,9 +5,12 @@
 
 mod boot;
 mod configuration;
+mod cron;
 mod delivery;
 mod driver;
 mod facts;
+mod last_run;
+mod rights;
 mod schedule;
 mod store;
 mod tries;
@@ -52,7 +55,8 @@ pub fn run(args: &cli::Args, doctor: &cli::Doctor) -> Result<Exit, Error> {
     report.add(&facts, "store", store::store)?;
     report.add(&facts, "backlog", store::backlog)?;
     report.add(&facts, "timer or cron", schedule::schedule)?;
-    report.add(&facts, "last run", schedule::last_run)?;
+    report.add(&facts, "rights", rights::rights)?;
+    report.add(&facts, "last run", last_run::last_run)?;
     report.end()
 }
 

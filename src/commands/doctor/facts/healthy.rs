@@ -7,9 +7,14 @@ use super::boot::{self, Boot};
 use super::configuration::{Configuration, Credential};
 use super::delivery::Program;
 use super::kernel::{Device, Driver, Kernel, SensorFacts};
-use super::schedule::Schedule;
+use super::rights::{Needed, Role, Starter};
+use super::sandbox::Sandbox;
+use super::schedule::{Daemon, Schedule, Service, Timer};
 use super::store::{Content, Store};
 use super::tries::Tried;
+use super::unit::{Load, Unit};
+use super::users::Users;
+use super::way::{End, Step, Want, Way};
 use crate::cli;
 use crate::config::Config;
 use crate::failure::Tally;
@@ -52,7 +57,13 @@ impl Facts {
                 waiting: Some(0),
                 runs: Some(runs_that_ended(&[(10, Some(0), None)])),
             }),
-            schedule: Schedule { timers: vec!["iio-focus.timer".into()], cron: Vec::new() },
+            schedule: Schedule {
+                timers: vec![Timer::good("iio-focus")],
+                cron: Vec::new(),
+                daemon: Daemon::Enabled,
+            },
+            starters: vec![Starter::good("iio-focus.service")],
+            users: Users::of(PASSWD, GROUP),
             root,
         }
     }
@@ -107,6 +118,73 @@ pub(crate) fn runs_that_ended(runs: &[(i64, Option<u8>, Option<&str>)]) -> (Vec<
     let runs: Vec<PastRun> = runs.iter().map(run).collect();
     let newest_ms = runs.last().map(|run| run.at_ms);
     (runs, newest_ms)
+}
+
+const PASSWD: &str = "root:x:0:0::/root:/bin/sh\niio-focus:x:994:991::/:\npi:x:1000:1000::/home/pi:/bin/sh\n";
+const GROUP: &str = "root:x:0:\niio-focus:x:991:\npi:x:1000:\n";
+
+impl Timer {
+    /// One that is enabled, with what it starts.
+    pub(crate) fn good(stem: &str) -> Timer {
+        Timer {
+            name: format!("{stem}.timer"),
+            load: Load::Loaded(Unit::of("[Timer]\nOnCalendar=minutely\n")),
+            unmet: Vec::new(),
+            service: Service {
+                name: format!("{stem}.service"),
+                load: Load::Loaded(Unit::of("[Service]\nExecStart=iio-focus\n")),
+                unmet: Vec::new(),
+                missing_program: None,
+            },
+        }
+    }
+}
+
+impl Starter {
+    /// One whose user can use all files, which are as the packages and README put them.
+    pub(crate) fn good(name: &str) -> Starter {
+        let users = Users::of(PASSWD, GROUP);
+        let settings =
+            "[Service]\nProtectHome=true\nProtectSystem=strict\nStateDirectory=iio-focus\nPrivateTmp=true\n";
+        Starter {
+            by: "iio-focus.timer".into(),
+            name: name.to_owned(),
+            user_name: "iio-focus".into(),
+            user: users.find("iio-focus"),
+            sandbox: Sandbox::of(&Unit::of(settings)),
+            search: "/usr/local/bin:/usr/bin".into(),
+            files: vec![
+                Needed::at(Role::Configuration, "/etc/iio-focus.toml", Want::Read, (0, 991, 0o640)),
+                Needed::at(Role::StoreFolder, "/var/lib/iio-focus", Want::ChangeFolder, (994, 991, 0o40750)),
+                Needed::at(
+                    Role::Store,
+                    "/var/lib/iio-focus/readings.db",
+                    Want::ReadAndWrite,
+                    (994, 991, 0o600),
+                ),
+                Needed::at(Role::Focus, "/usr/local/bin/focus", Want::Execute, (0, 0, 0o755)),
+            ],
+        }
+    }
+}
+
+impl Needed {
+    /// A file with owner, group and mode, in folders of root's.
+    pub(crate) fn at(role: Role, path: &str, want: Want, (uid, gid, mode): (u32, u32, u32)) -> Needed {
+        let path = PathBuf::from(path);
+        let mut folders: Vec<&Path> = path.ancestors().skip(1).collect();
+        folders.reverse();
+        let mut steps: Vec<Step> = folders
+            .into_iter()
+            .map(|dir| Step { path: dir.to_owned(), uid: 0, gid: 0, mode: nix::libc::S_IFDIR | 0o755 })
+            .collect();
+        if let (Role::Store, Some(folder)) = (role, steps.last_mut()) {
+            (folder.uid, folder.gid) = (994, 991);
+        }
+        let kind = if want == Want::ChangeFolder { nix::libc::S_IFDIR } else { nix::libc::S_IFREG };
+        steps.push(Step { path: path.clone(), uid, gid, mode: mode & 0o7777 | kind });
+        Needed { role, way: Way { steps, end: End::There(path.clone()) }, path, want }
+    }
 }
 
 impl Credential {

@@ -2,13 +2,19 @@
 
 pub(super) mod boot;
 pub(super) mod configuration;
+pub(super) mod crontab;
 pub(super) mod delivery;
 #[cfg(test)]
 pub(super) mod healthy;
 pub(super) mod kernel;
+pub(super) mod rights;
+pub(super) mod sandbox;
 pub(super) mod schedule;
 pub(super) mod store;
 pub(super) mod tries;
+pub(super) mod unit;
+pub(super) mod users;
+pub(super) mod way;
 
 use std::fs;
 use std::io;
@@ -18,9 +24,11 @@ use self::boot::Boot;
 use self::configuration::{Configuration, Credential};
 use self::delivery::{NoAnswer, Program};
 use self::kernel::{Kernel, SensorFacts};
+use self::rights::{Starter, System};
 use self::schedule::Schedule;
 use self::store::Store;
 use self::tries::Tried;
+use self::users::Users;
 use crate::cli;
 use crate::clock::Moment;
 use crate::error::{Error, Problem};
@@ -52,6 +60,9 @@ pub(super) struct Facts {
     pub(super) store: Store,
     /// By [`Facts::look_at_runs`].
     pub(super) schedule: Schedule,
+    /// By [`Facts::look_at_runs`].
+    pub(super) starters: Vec<Starter>,
+    pub(super) users: Users,
 }
 
 impl Facts {
@@ -78,6 +89,8 @@ impl Facts {
             now_ms: 0,
             store: Store::Absent,
             schedule: Schedule::default(),
+            starters: Vec::new(),
+            users: Users::look(&root),
             root,
         };
         Ok((facts, asked))
@@ -103,7 +116,10 @@ impl Facts {
     pub(super) fn look_at_runs(&mut self) {
         let now = Moment::now();
         self.store = Store::look(&self.configuration.config.store.path, &now);
-        self.schedule = Schedule::look(&self.root);
+        self.schedule = Schedule::look(&self.root, &self.users);
+        let Facts { root, users, configuration, .. } = &*self;
+        let system = System { root, users, configuration, credential: self.credential.as_ref() };
+        self.starters = system.starters(&self.schedule);
         self.now_ms = now.wall_ms;
     }
 }
