@@ -2,6 +2,7 @@
 
 mod rights;
 mod schedule;
+mod store;
 
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;
@@ -99,7 +100,11 @@ impl Pi {
 
     fn program(&self, name: &str, content: &str) {
         self.file(name, content);
-        fs::set_permissions(self.root(name), fs::Permissions::from_mode(0o755)).unwrap();
+        self.mode(name, 0o755);
+    }
+
+    fn mode(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.root(name), fs::Permissions::from_mode(mode)).unwrap();
     }
 
     fn link(&self, name: &str, target: &str) {
@@ -151,6 +156,9 @@ impl Pi {
         assert_eq!(outcome.status, status, "{outcome:#?}");
         self.bench.set("focus.program", "\"focus\"");
         self.bench.unset("store.path");
+        // As the unit has them.
+        self.mode("var/lib/iio-focus", 0o750);
+        self.mode("var/lib/iio-focus/readings.db.lock", 0o600);
     }
 
     /// Takes away that the last run was just now.
@@ -262,6 +270,7 @@ const CHECKS: &[&str] = &[
     "configuration",
     "licence",
     "server",
+    "clock",
     "store",
     "backlog",
     "timer or cron",
@@ -305,7 +314,9 @@ fn each_line_has_a_mark_what_was_found_and_what_to_do_if_it_is_wrong() {
     assert_eq!(outcome.status, 0, "{outcome:#?}");
     let (lines, end) = outcome.stdout.split_once("\n\n").unwrap();
     assert_eq!(end, "nothing is wrong\n");
-    assert_eq!(lines.lines().filter(|line| line.starts_with("ok     ")).count(), CHECKS.len(), "{lines}");
+    // Whether this machine's clock is synchronised must not matter.
+    let good = lines.lines().filter(|line| line.starts_with("ok     ") && !line.contains("  clock  "));
+    assert_eq!(good.count(), CHECKS.len() - 1, "{lines}");
     assert!(lines.contains("\nok     sensor         kitchen (dht11@4, iio:device0)\n"), "{lines}");
 
     pi.remove("usr/local/bin/focus");
@@ -719,52 +730,6 @@ fn who_may_not_look_is_told_to_use_sudo() {
     }
     // So that it can be taken away.
     mode(pi.root("var/spool/cron/crontabs"), 0o700);
-}
-
-// ---- store
-
-#[test]
-fn a_file_that_is_no_store_is_found() {
-    let pi = Pi::new();
-    fs::write(pi.store(), [b'x'; 8192]).unwrap();
-    pi.has(&[("store", "file is not a database", "let a run look at it")]);
-    fs::remove_dir_all(pi.root("var/lib/iio-focus")).unwrap();
-    pi.link("var/lib/iio-focus/readings.db", "readings.db");
-    pi.has(&[("store", "ELOOP", "put a file there"), ("last run", "none yet", "")]);
-}
-
-#[test]
-fn a_store_that_is_damaged_within_is_found() {
-    let pi = Pi::new();
-    {
-        let db = Connection::open(pi.store()).unwrap();
-        db.execute_batch(
-            "PRAGMA journal_mode = delete;
-             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
-             INSERT INTO reading SELECT NULL, taken_ms, boot_ms, boot_id, sensor, temperature_mdegc,
-                humidity_mpercent, attempts, delivered_ms, reason, failures, status FROM reading, n;",
-        )
-        .unwrap();
-    }
-    let mut bytes = fs::read(pi.store()).unwrap();
-    assert!(bytes.len() > 8 * 4096, "{}", bytes.len());
-    let page = bytes.len() / 4096 - 2;
-    bytes[page * 4096..][..4096].fill(0);
-    fs::write(pi.store(), bytes).unwrap();
-    let findings = pi.findings(&[]);
-    expect(&findings, "store", "wrong", "is damaged");
-}
-
-#[test]
-fn a_reading_that_waits_and_why_is_told() {
-    let mut pi = Pi::new();
-    pi.bench.env("FOCUS_FAULT", "silent");
-    pi.reads(69);
-    pi.bench.set("store.backlog", "1");
-    pi.has(&[
-        ("backlog", "1 of at most 1 wait: the oldest are being lost", "raise backlog"),
-        ("last run", "ended with 69: focus exited with 0 but did not say", "mend what it says"),
-    ]);
 }
 
 // ---- timer or cron, and the last run

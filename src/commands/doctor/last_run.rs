@@ -19,11 +19,17 @@ pub(super) fn last_run(facts: &Facts) -> Vec<Finding> {
         _ => return Vec::new(),
     };
     let is_scheduled = is_scheduled(facts);
-    vec![match (runs.last(), newest_ms) {
+    // The one that is under way is judged when it has ended.
+    let under_way = facts.is_run_under_way && runs.last().is_some_and(|run| run.status.is_none());
+    let ended = &runs[..runs.len() - usize::from(under_way)];
+    if under_way && ended.is_empty() {
+        return vec![Finding::note("the first one is under way")];
+    }
+    vec![match (ended.last(), newest_ms) {
         (Some(last), _) => {
             let age_ms = facts.now_ms.saturating_sub(last.at_ms);
             let when = format!("{}, {} ago", times::local_text(last.at_ms), times::length(age_ms));
-            if is_scheduled && age_ms > longest_age_ms(runs) {
+            if is_scheduled && !under_way && age_ms > longest_age_ms(runs) {
                 Finding::wrong(format!("{when}: they have stopped"), SEE_LOGS)
             } else {
                 how_it_ended(last, &when)
@@ -45,7 +51,7 @@ fn how_it_ended(run: &PastRun, when: &str) -> Finding {
             Finding::wrong(format!("{when}, ended with {status}: {error}"), "mend what it says")
         }
         (Some(status), None) => Finding::note(format!("{when}, ended with {status}")),
-        (None, _) => Finding::note(format!("{when}: it was killed, or is under way")),
+        (None, _) => Finding::note(format!("{when}: it was killed, or the power went")),
     }
 }
 
@@ -91,7 +97,21 @@ mod tests {
                 (|facts| runs(facts, &[(10, Some(143), None)]), &[(Note, "10s ago, ended with 143", "")]),
                 (
                     |facts| runs(facts, &[(10, None, None)]),
-                    &[(Note, "10s ago: it was killed, or is under way", "")],
+                    &[(Note, "10s ago: it was killed, or the power went", "")],
+                ),
+                (
+                    |facts| {
+                        facts.is_run_under_way = true;
+                        runs(facts, &[(70, Some(0), None), (10, None, None)]);
+                    },
+                    &[(Good, "1m 10s ago: a reading was delivered", "")],
+                ),
+                (
+                    |facts| {
+                        facts.is_run_under_way = true;
+                        runs(facts, &[(10, None, None)]);
+                    },
+                    &[(Note, "the first one is under way", "")],
                 ),
                 // What the store's own finding tells of.
                 (|facts| content(facts).runs = None, &[]),

@@ -4,6 +4,7 @@
 //! judge what it saw, and look at nothing themselves.
 
 mod boot;
+mod clock;
 mod configuration;
 mod cron;
 mod delivery;
@@ -52,6 +53,7 @@ pub fn run(args: &cli::Args, doctor: &cli::Doctor) -> Result<Exit, Error> {
     facts.connect();
     report.add(&facts, "server", delivery::server)?;
     facts.look_at_runs();
+    report.add(&facts, "clock", clock::clock)?;
     report.add(&facts, "store", store::store)?;
     report.add(&facts, "backlog", store::backlog)?;
     report.add(&facts, "timer or cron", schedule::schedule)?;

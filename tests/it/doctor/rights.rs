@@ -12,11 +12,7 @@ const CHECK: &str = "rights";
 fn for_another_user(pi: &Pi) {
     pi.file("etc/passwd", "root:x:0:0::/root:/bin/sh\niio-focus:x:994:0::/:/bin/sh\n");
     let _ = pi.command(&[]);
-    mode(pi, "etc/iio-focus.toml", 0o640);
-}
-
-fn mode(pi: &Pi, name: &str, mode: u32) {
-    fs::set_permissions(pi.root(name), fs::Permissions::from_mode(mode)).unwrap();
+    pi.mode("etc/iio-focus.toml", 0o640);
 }
 
 fn drop_in(pi: &Pi, folder: &str, text: &str) {
@@ -28,27 +24,27 @@ fn files_that_the_services_user_cannot_use_are_found() {
     let pi = Pi::new();
     for_another_user(&pi);
     pi.says(CHECK, "ok", "iio-focus.service runs as iio-focus");
-    mode(&pi, "etc/iio-focus.toml", 0o600);
+    pi.mode("etc/iio-focus.toml", 0o600);
     pi.has(&[(
         CHECK,
         "iio-focus of iio-focus.service cannot read the configuration /etc/iio-focus.toml",
         "chmod 640",
     )]);
-    mode(&pi, "etc/iio-focus.toml", 0o640);
-    mode(&pi, "usr/local/bin/focus", 0o700);
+    pi.mode("etc/iio-focus.toml", 0o640);
+    pi.mode("usr/local/bin/focus", 0o700);
     pi.has(&[(CHECK, "cannot start focus, /usr/local/bin/focus", "sudo chmod 755 /usr/local/bin/focus")]);
-    mode(&pi, "usr/local/bin/focus", 0o755);
-    mode(&pi, "usr/local", 0o700);
+    pi.mode("usr/local/bin/focus", 0o755);
+    pi.mode("usr/local", 0o700);
     pi.has(&[(CHECK, "/usr/local has mode 700", "sudo chmod a+x /usr/local")]);
-    mode(&pi, "usr/local", 0o755);
+    pi.mode("usr/local", 0o755);
     // systemd makes the folder the user's; without that, the store that root made stays root's.
     drop_in(&pi, "etc", "[Service]\nStateDirectory=\nProtectSystem=no\n");
-    mode(&pi, "var/lib/iio-focus", 0o755);
+    pi.mode("var/lib/iio-focus", 0o755);
     let chown = "sudo chown -R iio-focus:root /var/lib/iio-focus";
     let findings = pi.has(&[(CHECK, "cannot make files in the store's folder /var/lib/iio-focus", chown)]);
     assert!(findings.iter().all(|finding| finding.state != "ok" || finding.check != CHECK), "{findings:#?}");
-    mode(&pi, "var/lib/iio-focus", 0o770);
-    mode(&pi, "var/lib/iio-focus/readings.db", 0o644);
+    pi.mode("var/lib/iio-focus", 0o770);
+    pi.mode("var/lib/iio-focus/readings.db", 0o644);
     pi.has(&[(CHECK, "cannot write the store /var/lib/iio-focus/readings.db", chown)]);
 }
 
@@ -92,8 +88,8 @@ fn a_user_who_is_not_there_and_files_of_crons_user_are_found() {
     pi.has(&[(CHECK, "iio-focus.service runs as sensor, and there is no such user", "systemd-sysusers")]);
     pi.remove("etc/systemd/system/timers.target.wants/iio-focus.timer");
     for_another_user(&pi);
-    mode(&pi, "etc/iio-focus.toml", 0o600);
-    mode(&pi, "var/lib/iio-focus", 0o770);
+    pi.mode("etc/iio-focus.toml", 0o600);
+    pi.mode("var/lib/iio-focus", 0o770);
     for file in fs::read_dir(pi.root("var/lib/iio-focus")).unwrap() {
         fs::set_permissions(file.unwrap().path(), fs::Permissions::from_mode(0o660)).unwrap();
     }
@@ -127,7 +123,7 @@ fn the_doctor_says_of_each_mode_what_the_kernel_says() {
         for bits in [0o000, 0o640, 0o600, 0o604, 0o040, 0o711, 0o755, 0o750, 0o701, 0o610] {
             for name in [config, focus, folder] {
                 chown(pi.root(name), Some(uid), Some(gid)).unwrap();
-                mode(&pi, name, bits);
+                pi.mode(name, bits);
             }
             let findings = pi.findings(&[]);
             let refused = |words: &str| {

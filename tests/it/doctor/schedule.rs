@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::{PermissionsExt, chown, lchown};
+use std::os::unix::fs::{chown, lchown};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -36,7 +36,7 @@ fn every_timer_and_every_cron_line_is_seen() {
         ("var/spool/cron/crontabs/pi", "\n@hourly iio-focus --log syslog\n", "/crontabs/pi line 2"),
     ] {
         pi.file(file, text);
-        fs::set_permissions(pi.root(file), fs::Permissions::from_mode(0o600)).unwrap();
+        pi.mode(file, 0o600);
         pi.says("timer or cron", "ok", found);
         pi.remove(file);
     }
@@ -85,7 +85,7 @@ fn with_cron() -> Pi {
     let mut pi = Pi::new();
     pi.bench.set("focus.program", "\"/usr/local/bin/focus\"");
     pi.remove("etc/systemd/system/timers.target.wants/iio-focus.timer");
-    fs::set_permissions(pi.root("etc"), fs::Permissions::from_mode(0o755)).unwrap();
+    pi.mode("etc", 0o755);
     pi
 }
 
@@ -117,12 +117,12 @@ type Case = (&'static str, fn(&Pi, &str), bool);
 
 fn with_mode(pi: &Pi, name: &str, mode: u32) {
     pi.file(name, if name.contains("/crontabs/") { "* * * * * /usr/bin/iio-focus\n" } else { LINE });
-    fs::set_permissions(pi.root(name), fs::Permissions::from_mode(mode)).unwrap();
+    pi.mode(name, mode);
 }
 
 fn with_text(pi: &Pi, name: &str, text: &str) {
     pi.file(name, text);
-    fs::set_permissions(pi.root(name), fs::Permissions::from_mode(0o644)).unwrap();
+    pi.mode(name, 0o644);
 }
 
 fn owned_by_bin(pi: &Pi, name: &str) {

@@ -6,11 +6,13 @@ use super::Facts;
 use super::boot::{self, Boot};
 use super::configuration::{Configuration, Credential};
 use super::delivery::Program;
+use super::folder::{Folder, Space};
 use super::kernel::{Device, Driver, Kernel, SensorFacts};
 use super::rights::{Needed, Role, Starter};
 use super::sandbox::Sandbox;
 use super::schedule::{Daemon, Schedule, Service, Timer};
 use super::store::{Content, Store};
+use super::time::Time;
 use super::tries::Tried;
 use super::unit::{Load, Unit};
 use super::users::Users;
@@ -19,7 +21,7 @@ use crate::cli;
 use crate::config::Config;
 use crate::failure::Tally;
 use crate::reading::Reading;
-use crate::store::PastRun;
+use crate::store::{PassedOver, PastRun};
 
 impl Facts {
     /// When all is looked at: 2026-11-01T08:00:00Z.
@@ -32,13 +34,7 @@ impl Facts {
             configuration: configuration(&root),
             credential: None,
             boot: Some(boot_partition()),
-            kernel: Kernel {
-                release: "6.12.0".into(),
-                machine: "aarch64".into(),
-                is_raspberry_pi: true,
-                driver: Driver::Loaded,
-                devices: vec![Device { name: "dht11@4".into(), pin: Some(4), is_bound: true }],
-            },
+            kernel: kernel(),
             sensors: vec![SensorFacts {
                 title: "kitchen".into(),
                 names: "kitchen (dht11@4, iio:device0)".into(),
@@ -55,8 +51,17 @@ impl Facts {
             store: Store::Open(Content {
                 damage: Ok(None),
                 waiting: Some(0),
+                passed_over: PassedOver::default(),
+                shrinks: Some(false),
                 runs: Some(runs_that_ended(&[(10, Some(0), None)])),
             }),
+            time: Some(Time {
+                is_synchronised: true,
+                since_boot_ms: 3_600_000,
+                services: vec!["systemd-timesyncd.service".into()],
+            }),
+            folder: folder(),
+            is_run_under_way: false,
             schedule: Schedule {
                 timers: vec![Timer::good("iio-focus")],
                 cron: Vec::new(),
@@ -85,6 +90,32 @@ fn configuration(root: &Path) -> Configuration {
         is_file_usable: true,
         has_default_file: true,
         file_of_one_sensor: None,
+    }
+}
+
+fn kernel() -> Kernel {
+    Kernel {
+        release: "6.12.0".into(),
+        machine: "aarch64".into(),
+        is_raspberry_pi: true,
+        driver: Driver::Loaded,
+        devices: vec![Device { name: "dht11@4".into(), pin: Some(4), is_bound: true }],
+    }
+}
+
+fn folder() -> Folder {
+    Folder {
+        path: "/pi/var/lib/iio-focus".into(),
+        mode: Some(0o750),
+        is_own: true,
+        space: Some(Space {
+            free_bytes: 20 << 30,
+            all_bytes: 28 << 30,
+            free_files: Some(1_000_000),
+            is_read_only: false,
+        }),
+        lock_mode: Some(0o600),
+        set_aside: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@ pub(super) mod boot;
 pub(super) mod configuration;
 pub(super) mod crontab;
 pub(super) mod delivery;
+pub(super) mod folder;
 #[cfg(test)]
 pub(super) mod healthy;
 pub(super) mod kernel;
@@ -11,6 +12,7 @@ pub(super) mod rights;
 pub(super) mod sandbox;
 pub(super) mod schedule;
 pub(super) mod store;
+pub(super) mod time;
 pub(super) mod tries;
 pub(super) mod unit;
 pub(super) mod users;
@@ -23,10 +25,12 @@ use std::path::{Path, PathBuf};
 use self::boot::Boot;
 use self::configuration::{Configuration, Credential};
 use self::delivery::{NoAnswer, Program};
+use self::folder::Folder;
 use self::kernel::{Kernel, SensorFacts};
 use self::rights::{Starter, System};
 use self::schedule::Schedule;
 use self::store::Store;
+use self::time::Time;
 use self::tries::Tried;
 use self::users::Users;
 use crate::cli;
@@ -56,11 +60,13 @@ pub(super) struct Facts {
     pub(super) server: Option<Result<(), NoAnswer>>,
     /// When the store was looked at, in ms since the epoch.
     pub(super) now_ms: i64,
-    /// By [`Facts::look_at_runs`].
+    /// By [`Facts::look_at_runs`], like all below.
+    pub(super) time: Option<Time>,
     pub(super) store: Store,
-    /// By [`Facts::look_at_runs`].
+    pub(super) folder: Folder,
+    /// Whether a run has the lock.
+    pub(super) is_run_under_way: bool,
     pub(super) schedule: Schedule,
-    /// By [`Facts::look_at_runs`].
     pub(super) starters: Vec<Starter>,
     pub(super) users: Users,
 }
@@ -87,7 +93,10 @@ impl Facts {
             program: None,
             server: None,
             now_ms: 0,
+            time: None,
             store: Store::Absent,
+            folder: Folder::default(),
+            is_run_under_way: false,
             schedule: Schedule::default(),
             starters: Vec::new(),
             users: Users::look(&root),
@@ -115,7 +124,12 @@ impl Facts {
 
     pub(super) fn look_at_runs(&mut self) {
         let now = Moment::now();
-        self.store = Store::look(&self.configuration.config.store.path, &now);
+        let store = &self.configuration.config.store.path;
+        // Before the store is read: a run that ends meanwhile is in it.
+        self.is_run_under_way = folder::is_locked(store);
+        self.store = Store::look(store, &now);
+        self.folder = Folder::look(store);
+        self.time = Some(Time::look(&self.root, &now));
         self.schedule = Schedule::look(&self.root, &self.users);
         let Facts { root, users, configuration, .. } = &*self;
         let system = System { root, users, configuration, credential: self.credential.as_ref() };

@@ -185,7 +185,7 @@ impl Daemon {
 }
 
 /// The units that a target wants, by name, of which it is so.
-fn wanted_units(root: &Path, is_one: impl Fn(&String) -> bool) -> BTreeSet<String> {
+pub(super) fn wanted_units(root: &Path, is_one: impl Fn(&String) -> bool) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for folder in unit::FOLDERS.map(|dir| root.join(dir)) {
         let targets = names_in(&folder).unwrap_or_default().into_iter();
