@@ -538,6 +538,38 @@ fn a_signal_ends_it_at_once() {
     }
 }
 
+#[test]
+fn what_the_kernel_says_of_a_chip_on_i2c_is_quoted_too() {
+    let pi = Pi::new();
+    fs::remove_file(pi.bench.path("sys/bus/iio/devices/iio:device0")).unwrap();
+    let device = "devices/i2c-1/1-0076/iio:device0";
+    for (name, text) in
+        [("name", "bme280\n"), ("in_temp_input", "20600\n"), ("in_humidityrelative_input", "x\n")]
+    {
+        pi.sysfs(&format!("{device}/{name}"), text);
+    }
+    symlink(pi.bench.path("sys").join(device), pi.bench.path("sys/bus/iio/devices/iio:device0")).unwrap();
+    let humidity = pi.bench.path("sys").join(device).join("in_humidityrelative_input");
+    let kmsg = pi.root("dev/kmsg");
+    fifo(&humidity);
+    let player = thread::spawn(move || {
+        let mut attribute = File::options().write(true).open(&humidity).unwrap();
+        // The next tries find a file that says the same.
+        fs::remove_file(&humidity).unwrap();
+        fs::write(&humidity, "x\n").unwrap();
+        let said = "3,9,9,-;bmp280 1-0076: reading humidity skipped\n3,9,9,-;bmp280 1-0077: another\n";
+        OpenOptions::new().append(true).open(&kmsg).unwrap().write_all(said.as_bytes()).unwrap();
+        attribute.write_all(b"x").unwrap();
+    });
+    let findings = pi.findings(&["--device", "iio:device0"]);
+    player.join().unwrap();
+    expect(&findings, "kernel log", "note", "reading humidity skipped 1 time");
+    expect(&findings, "sensor", "note", "by its id, which can be another sensor's");
+    assert!(
+        findings.iter().any(|finding| finding.advice.as_deref() == Some("device = \"1-0076\" in [sensor]"))
+    );
+}
+
 // ---- focus
 
 #[test]
@@ -558,6 +590,10 @@ fn focus_is_looked_at_where_the_configuration_says() {
     pi.file("opt/focus", elf(other));
     pi.has(&[("focus", "/root/opt/focus is not executable", "chmod 755")]);
     fs::set_permissions(pi.root("opt/focus"), fs::Permissions::from_mode(0o755)).unwrap();
+    pi.bench.env("PATH", &format!("{PATH}:"));
+    let findings = pi.findings(&[]);
+    expect(&findings, "focus", "note", "PATH has an empty part");
+    pi.bench.env("PATH", PATH);
     let here = format!("and this machine is {ARCH}");
     pi.has(&[("focus", &here, &format!("install the focus for {ARCH}"))]);
 }

@@ -3,6 +3,7 @@
 use super::Finding;
 use super::facts::Facts;
 use super::facts::kernel::{Device, Driver, driver_dir};
+use crate::failure::Failure;
 
 /// Does the kernel have the driver?
 pub(super) fn available(facts: &Facts) -> Vec<Finding> {
@@ -66,10 +67,15 @@ pub(super) fn sensors(facts: &Facts) -> Vec<Finding> {
         };
         return vec![Finding::wrong(&problem.what, advice)];
     }
-    let each = facts.sensors.iter().map(|sensor| {
+    let each = facts.sensors.iter().flat_map(|sensor| {
         let label = if sensor.has_label { "" } else { ", without a label" };
         let other = if sensor.is_asked { "" } else { ", not the one that is read" };
-        Finding::ok(format!("{}{label}{other}", sensor.names))
+        let found = Finding::ok(format!("{}{label}{other}", sensor.names));
+        let moves = sensor.name_that_stays.as_ref().map(|name| {
+            let moves = "the configuration names it by its id, which can be another sensor's after a restart";
+            Finding::note(moves).advise(format!("device = {name:?} in [sensor]"))
+        });
+        std::iter::once(found).chain(moves)
     });
     each.collect()
 }
@@ -88,6 +94,25 @@ pub(super) fn second_reader(facts: &Facts) -> Vec<Finding> {
     });
     let findings: Vec<Finding> = each.collect();
     if findings.is_empty() { vec![Finding::ok("none")] } else { findings }
+}
+
+/// Did the tries show that somebody else reads the sensor?
+pub(super) fn reader_in_tries(facts: &Facts) -> Vec<Finding> {
+    let each = facts.tried.iter().filter_map(|tried| {
+        let is_stale = |result: &&Result<_, Failure>| matches!(result, Err(Failure::Stale(_)));
+        let stale = tried.results.iter().filter(is_stale).count();
+        if stale == 0 {
+            return None;
+        }
+        let (all, title) = (tried.results.len(), &tried.title);
+        let found = format!("{stale} of {all} answers of {title} came from the driver's cache: another process had just read it");
+        let advice = match &facts.kernel.known_readers[..] {
+            [] => "find it with sudo fuser -v or strace, and let it read what iio-focus keeps: iio-focus export".to_owned(),
+            known => format!("perhaps {}, which is running: let it read what iio-focus keeps, with iio-focus export", known.join(", ")),
+        };
+        Some(Finding::note(found).advise(advice))
+    });
+    each.collect()
 }
 
 #[cfg(test)]
@@ -191,6 +216,28 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_second_reader_is_told_if_the_tries_show_one() {
+        fn stale(facts: &mut Facts) {
+            facts.tried.as_mut().unwrap().results[1] = Err(Failure::Stale("cached"));
+        }
+        expect_each(
+            reader_in_tries,
+            &[
+                (|_| (), &[]),
+                (stale, &[(Note, "1 of 5 answers of kitchen came from the driver's cache", "find it with")]),
+                (
+                    |facts| {
+                        stale(facts);
+                        facts.kernel.known_readers = vec!["telegraf".into()];
+                    },
+                    &[(Note, "came from the driver's cache", "perhaps telegraf, which is running")],
+                ),
+                (|facts| facts.tried = None, &[]),
+            ],
+        );
+    }
+
     fn add_htu21(facts: &mut Facts) {
         facts.sensors.push(SensorFacts {
             title: "htu21".into(),
@@ -199,6 +246,7 @@ mod tests {
             is_asked: true,
             hwmon_bridge: None,
             retry_problem: None,
+            name_that_stays: None,
         });
     }
 
@@ -208,6 +256,13 @@ mod tests {
             sensors,
             &[
                 (|_| (), &[(Good, "kitchen (dht11@4, iio:device0)", "")]),
+                (
+                    |facts| facts.sensors[0].name_that_stays = Some("1-0076".into()),
+                    &[
+                        (Good, "kitchen", ""),
+                        (Note, "by its id, which can be another", "device = \"1-0076\" in [sensor]"),
+                    ],
+                ),
                 (
                     |facts| {
                         add_htu21(facts);

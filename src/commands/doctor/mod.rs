@@ -45,6 +45,7 @@ pub fn run(args: &cli::Args, doctor: &cli::Doctor) -> Result<Exit, Error> {
         facts.try_sensor(sensor);
         report.add(&facts, "tries", tries::tries)?;
         report.add(&facts, "kernel log", tries::kernel_log)?;
+        report.add(&facts, "second reader", driver::reader_in_tries)?;
     }
     facts.look_at_focus();
     report.add(&facts, "focus", delivery::program)?;

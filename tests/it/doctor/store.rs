@@ -26,8 +26,8 @@ fn a_store_that_is_damaged_within_is_found() {
         db.execute_batch(
             "PRAGMA journal_mode = delete;
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
-             INSERT INTO reading SELECT NULL, taken_ms, boot_ms, boot_id, sensor, temperature_mdegc,
-                humidity_mpercent, attempts, delivered_ms, reason, failures, status FROM reading, n;",
+             INSERT INTO reading (taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts)
+             SELECT taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts FROM reading, n;",
         )
         .unwrap();
     }
@@ -99,8 +99,9 @@ fn a_backlog_that_does_not_shrink_is_told() {
     db.execute_batch(
         "UPDATE reading SET delivered_ms = (SELECT max(taken_ms) FROM reading), reason = NULL, status = 0 WHERE id = 2;
          DELETE FROM backlog;
-         INSERT INTO reading SELECT NULL, taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent,
-                                    attempts, NULL, NULL, NULL, 0 FROM reading ORDER BY id DESC LIMIT 1;",
+         INSERT INTO reading (taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts, status)
+         SELECT taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts, 0
+         FROM reading ORDER BY id DESC LIMIT 1;",
     )
     .unwrap();
     drop(db);
@@ -132,8 +133,8 @@ fn a_run_that_is_under_way_is_not_called_failed() {
     let pi = Pi::new();
     let db = Connection::open(pi.store()).unwrap();
     db.execute_batch(
-        "INSERT INTO reading SELECT NULL, taken_ms + 1, boot_ms + 1, boot_id, sensor, temperature_mdegc,
-                                    humidity_mpercent, attempts, NULL, NULL, NULL, NULL FROM reading",
+        "INSERT INTO reading (taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts)
+         SELECT taken_ms + 1, boot_ms + 1, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts FROM reading",
     )
     .unwrap();
     drop(db);

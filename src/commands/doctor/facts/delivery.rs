@@ -51,6 +51,10 @@ impl Program {
     }
 }
 
+pub(super) fn path_has_empty_part() -> bool {
+    env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|dir| dir.as_os_str().is_empty()))
+}
+
 /// The program where it is below the root folder. A name is looked up in the PATH of this process.
 fn find(root: &Path, program: &Path) -> Result<PathBuf, Problem> {
     let path = env::var_os("PATH").unwrap_or_default();

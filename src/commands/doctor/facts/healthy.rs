@@ -42,10 +42,12 @@ impl Facts {
                 is_asked: true,
                 hwmon_bridge: None,
                 retry_problem: None,
+                name_that_stays: None,
             }],
             sensor_problem: None,
             tried: Some(Tried::good_times("kitchen", 5)),
             program: Some(Program::File("/pi/bin/focus".into(), 0o755, Ok(b"#!/bin/sh".to_vec()))),
+            path_has_empty_part: false,
             server: Some(Ok(())),
             now_ms: Facts::NOW_MS,
             store: Store::Open(Content {
@@ -100,6 +102,7 @@ fn kernel() -> Kernel {
         is_raspberry_pi: true,
         driver: Driver::Loaded,
         devices: vec![Device { name: "dht11@4".into(), pin: Some(4), is_bound: true }],
+        known_readers: Vec::new(),
     }
 }
 

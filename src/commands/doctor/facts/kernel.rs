@@ -23,6 +23,8 @@ pub(crate) struct Kernel {
     pub(crate) driver: Driver,
     /// What the device tree has for the driver.
     pub(crate) devices: Vec<Device>,
+    /// Programs that are running and known to read sensors.
+    pub(crate) known_readers: Vec<String>,
 }
 
 /// How it is with the `dht11` driver.
@@ -58,8 +60,34 @@ impl Kernel {
             machine: text(UtsName::machine),
             is_raspberry_pi: model.is_ok_and(|model| model.starts_with("Raspberry Pi")),
             devices: devices(&sysfs.join("bus/platform/devices")),
+            known_readers: known_readers(&root.join("proc")),
         }
     }
+}
+
+/// As `/proc/PID/comm` has them, which is at most 15 characters.
+const READERS: [&str; 9] = [
+    "telegraf",
+    "node_exporter",
+    "prometheus-node",
+    "collectd",
+    "netdata",
+    "zabbix_agentd",
+    "zabbix_agent2",
+    "munin-node",
+    "sensord",
+];
+
+fn known_readers(proc: &Path) -> Vec<String> {
+    let names = names_in(proc).unwrap_or_default().into_iter();
+    let commands = names.filter_map(|pid| fs::read_to_string(proc.join(pid).join("comm")).ok());
+    let mut known: Vec<String> = commands
+        .map(|name| name.trim_end().to_owned())
+        .filter(|name| READERS.contains(&name.as_str()))
+        .collect();
+    known.sort_unstable();
+    known.dedup();
+    known
 }
 
 impl Driver {
@@ -111,6 +139,8 @@ pub(crate) struct SensorFacts {
     pub(crate) hwmon_bridge: Option<String>,
     /// Why a run would not even try it.
     pub(crate) retry_problem: Option<Problem>,
+    /// If the configuration names it by its id: the name to use instead.
+    pub(crate) name_that_stays: Option<String>,
 }
 
 /// All sensors that can be used, those of them to ask, and why a run would take none if that is so.
@@ -121,11 +151,28 @@ pub(super) fn sensors(config: &Config) -> (Vec<SensorFacts>, Vec<Sensor>, Option
     let bridges = hwmon_bridges(&config.sysfs);
     let facts = sensors.iter().map(|sensor| SensorFacts {
         is_asked: is_asked(sensor),
+        name_that_stays: name_that_stays(sensor, &sensors)
+            .filter(|_| config.device.as_deref() == Some(sensor.id())),
         ..SensorFacts::of(sensor, config, &bridges)
     });
     let facts = facts.collect();
     sensors.retain(is_asked);
     (facts, sensors, chosen.err().map(|error| problem_of(&error)))
+}
+
+/// The sensor's label, or where it hangs, or its name: the first that no other sensor has.
+fn name_that_stays(sensor: &Sensor, all: &[Sensor]) -> Option<String> {
+    let names = |sensor: &Sensor| {
+        let folder = fs::canonicalize(sensor.path()).ok();
+        let behind = folder.as_deref().and_then(Path::parent).and_then(Path::file_name);
+        let behind = behind.map(|name| name.to_string_lossy().into_owned());
+        [sensor.label().map(str::to_owned), behind, sensor.name().map(str::to_owned)]
+    };
+    let is_others = |name: &String| {
+        let mut others = all.iter().filter(|other| other.id() != sensor.id());
+        others.any(|other| names(other).contains(&Some(name.clone())))
+    };
+    names(sensor).into_iter().flatten().find(|name| !is_others(name))
 }
 
 impl SensorFacts {
@@ -141,6 +188,7 @@ impl SensorFacts {
             is_asked: true,
             hwmon_bridge: bridge.map(|(name, _)| name.clone()),
             retry_problem: retried.err().map(|error| problem_of(&error)),
+            name_that_stays: None,
         }
     }
 }

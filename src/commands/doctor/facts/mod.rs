@@ -56,6 +56,8 @@ pub(super) struct Facts {
     pub(super) tried: Option<Tried>,
     /// By [`Facts::look_at_focus`]. None: the configuration does not say which program.
     pub(super) program: Option<Program>,
+    /// Whether an empty part of PATH lets this process take programs from whatever folder it is in.
+    pub(super) path_has_empty_part: bool,
     /// By [`Facts::connect`]. None: the configuration does not say which server.
     pub(super) server: Option<Result<(), NoAnswer>>,
     /// When the store was looked at, in ms since the epoch.
@@ -91,6 +93,7 @@ impl Facts {
             sensor_problem,
             tried: None,
             program: None,
+            path_has_empty_part: delivery::path_has_empty_part(),
             server: None,
             now_ms: 0,
             time: None,
