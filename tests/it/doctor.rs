@@ -1,5 +1,6 @@
 //! `iio-focus doctor`: a machine on which all is well, and every way in which it is not.
 
+mod boot;
 mod rights;
 mod schedule;
 mod store;
@@ -358,30 +359,6 @@ fn a_wrong_command_line_is_no_finding() {
     let mut command =
         pi.bench.bare(&[PROGRAM, "--attempts", "0", "doctor", "--root", pi.root("").to_str().unwrap()]);
     pi.bench.outcome(&mut command).fails(64, &["--attempts"]);
-}
-
-// ---- the boot partition
-
-#[test]
-fn the_boot_partition_is_looked_at_in_both_of_its_places() {
-    let pi = Pi::new();
-    pi.file("boot/firmware/overlays/iio-focus-dht22.dtbo", "<html>");
-    pi.has(&[("overlay file", "is not a device tree", "sudo make install")]);
-    pi.remove("boot/firmware/overlays/iio-focus-dht22.dtbo");
-    pi.has(&[("overlay file", "ENOENT", "sudo make install")]);
-    pi.config_txt("dtoverlay=dht11\n");
-    let findings = pi.has(&[]);
-    expect(&findings, "config.txt", "note", "/boot/firmware/config.txt line 1: dht11 on GPIO 4");
-    pi.remove("boot/firmware/config.txt");
-    pi.file("boot/config.txt", "dtoverlay=dht11\n");
-    pi.says("config.txt", "note", "/boot/config.txt line 1");
-    pi.remove("boot/config.txt");
-    fs::create_dir(pi.root("boot/config.txt")).unwrap();
-    pi.has(&[("config.txt", "EISDIR", "put a file there")]);
-    fs::remove_dir(pi.root("boot/config.txt")).unwrap();
-    pi.has(&[("overlay file", "no config.txt in", "mount the Pi's boot partition")]);
-    fs::remove_file(pi.bench.path("sys/firmware/devicetree/base/model")).unwrap();
-    pi.says("overlay file", "note", "no Raspberry Pi");
 }
 
 // ---- driver

@@ -2,6 +2,7 @@
 
 use super::Finding;
 use super::facts::Facts;
+use super::facts::config_txt::When;
 use super::facts::kernel::{Device, Driver, driver_dir};
 use crate::failure::Failure;
 
@@ -28,8 +29,9 @@ pub(super) fn bound(facts: &Facts) -> Vec<Finding> {
     let devices = &facts.kernel.devices;
     let mut findings: Vec<Finding> = devices.iter().map(|device| device_finding(facts, device)).collect();
     let overlays = facts.boot.as_ref().and_then(|boot| boot.overlays.as_deref().ok()).unwrap_or_default();
-    // Those that are there whatever the model of the Pi.
-    let pins = overlays.iter().filter(|overlay| overlay.filter.is_none()).filter_map(|overlay| overlay.pin);
+    // Those that are there whatever cannot be seen from here.
+    let sure = overlays.iter().filter(|overlay| overlay.is_for_sensor() && overlay.when == When::Always);
+    let pins = sure.filter_map(|overlay| overlay.pin);
     for pin in pins.filter(|pin| devices.iter().all(|device| device.pin != Some(*pin))) {
         findings.push(Finding::wrong(
             format!("config.txt asks for a sensor on GPIO {pin}, and there is none"),
@@ -48,6 +50,11 @@ fn device_finding(facts: &Facts, device: &Device) -> Finding {
     if device.is_bound {
         return Finding::ok(format!("{name}{pin} is bound to its driver"));
     }
+    if let Some(holder) = held_by(facts, device) {
+        let found = format!("{name}{pin} has no driver, because {holder} holds that line");
+        let advice = "connect the sensor to another pin and name it with gpiopin in config.txt, or take the other away; and restart";
+        return Finding::wrong(found, advice);
+    }
     let advice = if facts.kernel.driver == Driver::Loaded {
         let driver = driver_dir(&facts.configuration.config.sysfs);
         format!("echo {name} | sudo tee {}/bind; if that fails, see dmesg", driver.display())
@@ -55,6 +62,18 @@ fn device_finding(facts: &Facts, device: &Device) -> Finding {
         "sudo modprobe dht11; if that fails, see dmesg".to_owned()
     };
     Finding::wrong(format!("{name}{pin} has no driver"), advice)
+}
+
+/// Who holds the device's line: as the kernel says, or as config.txt lets expect.
+fn held_by(facts: &Facts, device: &Device) -> Option<String> {
+    let overlays = facts.boot.as_ref().and_then(|boot| boot.overlays.as_deref().ok()).unwrap_or_default();
+    let mut others = overlays.iter().filter(|overlay| !overlay.is_for_sensor() && overlay.is_loaded());
+    let other = others.find(|overlay| overlay.pin.is_some() && overlay.pin == device.pin);
+    let by_overlay = other.map(|overlay| format!("{} of {}", overlay.name, overlay.place()));
+    match (&device.holder, by_overlay) {
+        (Some(holder), Some(overlay)) => Some(format!("{holder} ({overlay})")),
+        (holder, overlay) => holder.clone().or(overlay),
+    }
 }
 
 /// Which sensors are there, and which one would a run take?
@@ -118,9 +137,9 @@ pub(super) fn reader_in_tries(facts: &Facts) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::super::State::{Note, Ok as Good, Wrong};
-    use super::super::facts::boot::parse;
+    use super::super::facts::config_txt::parse_text as parse;
     use super::super::facts::kernel::SensorFacts;
-    use super::super::tests::{Wanted, expect_each};
+    use super::super::tests::{Case, Wanted, expect_each};
     use super::*;
     use crate::error::Problem;
 
@@ -158,44 +177,57 @@ mod tests {
         facts.boot.as_mut().unwrap().overlays = Ok(parse(text));
     }
 
+    const BOUND_OR_NOT: &[Case<'static>] = &[
+        (|_| (), &[BOUND]),
+        (|facts| facts.boot = None, &[BOUND]),
+        (
+            |facts| facts.kernel.devices[0].pin = None,
+            &[
+                (Good, "dht11@4 is bound to its driver", ""),
+                (Wrong, "asks for a sensor on GPIO 4, and there is none", "restart"),
+            ],
+        ),
+        (
+            |facts| facts.kernel.devices[0].is_bound = false,
+            &[(
+                Wrong,
+                "dht11@4 on GPIO 4 has no driver",
+                "echo dht11@4 | sudo tee /sys/bus/platform/drivers/dht11/bind",
+            )],
+        ),
+        (
+            |facts| {
+                facts.kernel.devices[0].is_bound = false;
+                facts.kernel.devices[0].holder = Some("onewire@4".into());
+            },
+            &[(Wrong, "dht11@4 on GPIO 4 has no driver, because onewire@4 holds that line", "another pin")],
+        ),
+        (
+            |facts| {
+                facts.kernel.devices[0].is_bound = false;
+                config_txt(facts, "dtoverlay=w1-gpio\ndtoverlay=iio-focus-dht22");
+            },
+            &[(Wrong, "because w1-gpio of /pi/boot/firmware/config.txt line 1 holds", "another pin")],
+        ),
+        (
+            |facts| {
+                facts.kernel.devices[0].is_bound = false;
+                facts.kernel.driver = Driver::NotLoaded;
+            },
+            &[(Wrong, "dht11@4 on GPIO 4 has no driver", "sudo modprobe dht11")],
+        ),
+        (
+            |facts| {
+                facts.kernel.devices.clear();
+                config_txt(facts, "");
+            },
+            &[(Note, "no device for the dht11 driver", "")],
+        ),
+    ];
+
     #[test]
     fn a_device_has_its_driver() {
-        expect_each(
-            bound,
-            &[
-                (|_| (), &[BOUND]),
-                (|facts| facts.boot = None, &[BOUND]),
-                (
-                    |facts| facts.kernel.devices[0].pin = None,
-                    &[
-                        (Good, "dht11@4 is bound to its driver", ""),
-                        (Wrong, "asks for a sensor on GPIO 4, and there is none", "restart"),
-                    ],
-                ),
-                (
-                    |facts| facts.kernel.devices[0].is_bound = false,
-                    &[(
-                        Wrong,
-                        "dht11@4 on GPIO 4 has no driver",
-                        "echo dht11@4 | sudo tee /sys/bus/platform/drivers/dht11/bind",
-                    )],
-                ),
-                (
-                    |facts| {
-                        facts.kernel.devices[0].is_bound = false;
-                        facts.kernel.driver = Driver::NotLoaded;
-                    },
-                    &[(Wrong, "dht11@4 on GPIO 4 has no driver", "sudo modprobe dht11")],
-                ),
-                (
-                    |facts| {
-                        facts.kernel.devices.clear();
-                        config_txt(facts, "");
-                    },
-                    &[(Note, "no device for the dht11 driver", "")],
-                ),
-            ],
-        );
+        expect_each(bound, BOUND_OR_NOT);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::Facts;
-use super::boot::{self, Boot};
+use super::board::Board;
+use super::boot::Boot;
+use super::config_txt::parse_text;
 use super::configuration::{Configuration, Credential};
 use super::delivery::Program;
 use super::folder::{Folder, Space};
@@ -99,9 +101,9 @@ fn kernel() -> Kernel {
     Kernel {
         release: "6.12.0".into(),
         machine: "aarch64".into(),
-        is_raspberry_pi: true,
+        board: Board::of("Raspberry Pi Zero 2 W Rev 1.0"),
         driver: Driver::Loaded,
-        devices: vec![Device { name: "dht11@4".into(), pin: Some(4), is_bound: true }],
+        devices: vec![Device { name: "dht11@4".into(), pin: Some(4), is_bound: true, holder: None }],
         known_readers: Vec::new(),
     }
 }
@@ -125,7 +127,8 @@ fn folder() -> Folder {
 fn boot_partition() -> Boot {
     Boot {
         config_file: "/pi/boot/firmware/config.txt".into(),
-        overlays: Ok(boot::parse("dtoverlay=iio-focus-dht22")),
+        overlays: Ok(parse_text("dtoverlay=iio-focus-dht22")),
+        unread: Vec::new(),
         overlay_file: "/pi/boot/firmware/overlays/iio-focus-dht22.dtbo".into(),
         is_device_tree: Ok(true),
     }

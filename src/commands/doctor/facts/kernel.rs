@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use nix::sys::utsname::{UtsName, uname};
 
-use super::{names_in, problem_of};
+use super::board::Board;
+use super::{gpio, names_in, problem_of};
 use crate::clock::Deadline;
 use crate::config::Config;
 use crate::error::Problem;
@@ -19,7 +20,7 @@ pub(crate) struct Kernel {
     pub(crate) release: String,
     /// As `uname -m` names it.
     pub(crate) machine: String,
-    pub(crate) is_raspberry_pi: bool,
+    pub(crate) board: Board,
     pub(crate) driver: Driver,
     /// What the device tree has for the driver.
     pub(crate) devices: Vec<Device>,
@@ -44,6 +45,8 @@ pub(crate) struct Device {
     pub(crate) name: String,
     pub(crate) pin: Option<u32>,
     pub(crate) is_bound: bool,
+    /// Who holds its GPIO line in place of its driver.
+    pub(crate) holder: Option<String>,
 }
 
 impl Kernel {
@@ -53,13 +56,12 @@ impl Kernel {
             uname.as_ref().map(|uname| part(uname).to_string_lossy().into_owned()).unwrap_or_default()
         };
         let release = text(UtsName::release);
-        let model = fs::read_to_string(sysfs.join("firmware/devicetree/base/model"));
         Kernel {
             driver: Driver::look(sysfs, &root.join("lib/modules").join(&release)),
             release,
             machine: text(UtsName::machine),
-            is_raspberry_pi: model.is_ok_and(|model| model.starts_with("Raspberry Pi")),
-            devices: devices(&sysfs.join("bus/platform/devices")),
+            board: Board::look(sysfs),
+            devices: devices(root, sysfs),
             known_readers: known_readers(&root.join("proc")),
         }
     }
@@ -111,17 +113,23 @@ pub(crate) fn driver_dir(sysfs: &Path) -> PathBuf {
     sysfs.join("bus/platform/drivers/dht11")
 }
 
-fn devices(dir: &Path) -> Vec<Device> {
-    let names = names_in(dir).unwrap_or_default();
+fn devices(root: &Path, sysfs: &Path) -> Vec<Device> {
+    let dir = sysfs.join("bus/platform/devices");
+    let names = names_in(&dir).unwrap_or_default();
     let devices = names.into_iter().filter_map(|name| {
         let device = dir.join(&name);
         let compatible = fs::read(device.join("of_node/compatible")).unwrap_or_default();
-        compatible.split(|byte| *byte == 0).any(|one| one == b"dht11").then(|| Device {
-            name,
-            // The line of its GPIO controller: the first cell after the phandle.
-            pin: cells(&device.join("of_node/gpios")).get(1).copied(),
-            is_bound: device.join("driver").exists(),
-        })
+        if !compatible.split(|byte| *byte == 0).any(|one| one == b"dht11") {
+            return None;
+        }
+        // The controller, and its line.
+        let gpios = cells(&device.join("of_node/gpios"));
+        let is_bound = device.join("driver").exists();
+        let holder = match gpios[..] {
+            [phandle, line, ..] if !is_bound => gpio::holder(root, sysfs, phandle, line),
+            _ => None,
+        };
+        Some(Device { name, pin: gpios.get(1).copied(), is_bound, holder })
     });
     devices.collect()
 }
@@ -213,7 +221,7 @@ fn refer_to(channels: &[u32], phandle: &[u32], channel_cells: &[u32]) -> bool {
 }
 
 /// A property of the device tree that is a list of numbers, which are big-endian; none if it is not there.
-fn cells(path: &Path) -> Vec<u32> {
+pub(super) fn cells(path: &Path) -> Vec<u32> {
     let bytes = fs::read(path).unwrap_or_default();
     bytes.chunks_exact(4).map(|cell| u32::from_be_bytes([cell[0], cell[1], cell[2], cell[3]])).collect()
 }

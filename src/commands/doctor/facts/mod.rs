@@ -1,10 +1,13 @@
 //! What the doctor sees, as plain data that a test can write down. Each thing is looked at once; the checks judge it.
 
+pub(super) mod board;
 pub(super) mod boot;
+pub(super) mod config_txt;
 pub(super) mod configuration;
 pub(super) mod crontab;
 pub(super) mod delivery;
 pub(super) mod folder;
+mod gpio;
 #[cfg(test)]
 pub(super) mod healthy;
 pub(super) mod kernel;
@@ -84,9 +87,10 @@ impl Facts {
         let configuration = Configuration::load(&root, args, credential.as_ref())?;
         let config = &configuration.config;
         let (sensors, asked, sensor_problem) = kernel::sensors(config);
+        let kernel = Kernel::look(&root, &config.sysfs);
         let facts = Facts {
-            boot: Boot::look(&root),
-            kernel: Kernel::look(&root, &config.sysfs),
+            boot: Boot::look(&root, &kernel.board),
+            kernel,
             configuration,
             credential,
             sensors,
