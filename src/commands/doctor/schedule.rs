@@ -70,6 +70,13 @@ fn never_starts(timer: &Timer) -> Option<Finding> {
         };
         return Some(Finding::wrong(format!("{name} {found}"), edit(name)));
     }
+    if let Some(state) =
+        timer.state.as_ref().filter(|state| !["active", "activating"].contains(&state.as_str()))
+    {
+        let advice =
+            format!("sudo systemctl start {name}; if it does not stay active, see systemctl status {name}");
+        return Some(Finding::wrong(format!("{name} is enabled, but {state}"), advice));
+    }
     let service = &timer.service;
     let finding = not_loaded(&service.name, &service.load, &service.unmet);
     let has_command = service.load.unit().is_some_and(|unit| !unit.all("Service", "ExecStart").is_empty());
@@ -185,6 +192,11 @@ mod tests {
     }
 
     const STARTS_NOTHING: &[Case<'static>] = &[
+        (
+            |facts| timer(facts).state = Some("inactive".into()),
+            &[(Wrong, "iio-focus.timer is enabled, but inactive", "sudo systemctl start iio-focus.timer")],
+        ),
+        (|facts| timer(facts).state = Some("active".into()), &[(Good, "enabled", "")]),
         (
             |facts| timer(facts).load = Load::Absent,
             &[(Wrong, "there is no unit iio-focus.timer", "systemctl disable iio-focus.timer")],

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
+use std::process::Command;
 
 use super::{Pi, can_run, is_root};
 
@@ -138,4 +139,40 @@ fn the_doctor_says_of_each_mode_what_the_kernel_says() {
         }
     }
     assert!(verdicts.iter().all(|times| *times > 5), "{verdicts:?}");
+}
+
+#[test]
+fn an_access_control_list_counts() {
+    let pi = Pi::new();
+    let _ = pi.command(&[]);
+    let setfacl = |rule: &str, name: &str| {
+        Command::new("setfacl")
+            .args(["-m", rule])
+            .arg(pi.root(name))
+            .status()
+            .is_ok_and(|status| status.success())
+    };
+    if !can_run(is_root() && setfacl("u:993:r", "etc/iio-focus.toml"), "root and setfacl (package acl)") {
+        return;
+    }
+    pi.file("etc/passwd", "root:x:0:0::/root:/bin/sh\niio-focus:x:994:991::/:/bin/sh\n");
+    pi.file("etc/group", "iio-focus:x:991:\n");
+    fs::set_permissions(pi.bench.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    for (rule, can_read) in [
+        ("u:993:r", false),
+        ("u:994:r", true),
+        ("m::-", false),
+        ("m::r", true),
+        ("u:994:-", false),
+        ("g:991:r", false),
+    ] {
+        assert!(setfacl(rule, "etc/iio-focus.toml"));
+        let findings = pi.findings(&[]);
+        let refused = findings.iter().any(|finding| finding.found.contains("cannot read the configuration"));
+        assert_eq!(
+            (!refused, can(&pi, "-r", &pi.root("etc/iio-focus.toml"))),
+            (can_read, can_read),
+            "{rule}"
+        );
+    }
 }

@@ -69,6 +69,17 @@ finds ok 'last run' 'a reading was delivered'
 # Four pauses of 2.1 s and five transactions.
 takes 8500 8700
 
+# systemd is asked about the timer, where it runs.
+mkdir -p /run/systemd/system
+printf '#!/bin/sh\necho inactive\n' >/usr/local/bin/systemctl
+chmod 755 /usr/local/bin/systemctl
+let_cache_expire
+doctor
+exits 1
+finds WRONG 'timer or cron' 'iio-focus.timer is enabled, but inactive'
+advises 'timer or cron' 'systemctl start iio-focus.timer'
+rm -r /run/systemd /usr/local/bin/systemctl
+
 sensor silent
 let_cache_expire
 doctor

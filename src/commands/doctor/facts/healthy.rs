@@ -167,6 +167,7 @@ impl Timer {
             name: format!("{stem}.timer"),
             load: Load::Loaded(Unit::of("[Timer]\nOnCalendar=minutely\n")),
             unmet: Vec::new(),
+            state: None,
             service: Service {
                 name: format!("{stem}.service"),
                 load: Load::Loaded(Unit::of("[Service]\nExecStart=iio-focus\n")),
@@ -213,13 +214,19 @@ impl Needed {
         folders.reverse();
         let mut steps: Vec<Step> = folders
             .into_iter()
-            .map(|dir| Step { path: dir.to_owned(), uid: 0, gid: 0, mode: nix::libc::S_IFDIR | 0o755 })
+            .map(|dir| Step {
+                path: dir.to_owned(),
+                uid: 0,
+                gid: 0,
+                mode: nix::libc::S_IFDIR | 0o755,
+                acl: Vec::new(),
+            })
             .collect();
         if let (Role::Store, Some(folder)) = (role, steps.last_mut()) {
             (folder.uid, folder.gid) = (994, 991);
         }
         let kind = if want == Want::ChangeFolder { nix::libc::S_IFDIR } else { nix::libc::S_IFREG };
-        steps.push(Step { path: path.clone(), uid, gid, mode: mode & 0o7777 | kind });
+        steps.push(Step { path: path.clone(), uid, gid, mode: mode & 0o7777 | kind, acl: Vec::new() });
         Needed { role, way: Way { steps, end: End::There(path.clone()) }, path, want }
     }
 }

@@ -1,5 +1,6 @@
 //! What the doctor sees, as plain data that a test can write down. Each thing is looked at once; the checks judge it.
 
+mod acl;
 pub(super) mod board;
 pub(super) mod boot;
 pub(super) mod config_txt;

@@ -5,6 +5,10 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use super::crontab::{self, Table};
 use super::names_in;
@@ -27,6 +31,8 @@ pub(crate) struct Timer {
     pub(crate) name: String,
     pub(crate) load: Load,
     pub(crate) unmet: Vec<String>,
+    /// As `systemctl show` has it, such as `active`. None: systemd is not asked, or does not answer.
+    pub(crate) state: Option<String>,
     pub(crate) service: Service,
 }
 
@@ -209,10 +215,28 @@ fn timers(root: &Path) -> Vec<Timer> {
             return None;
         }
         let unmet = load.unit().map_or(Vec::new(), |unit| unit.unmet(root));
-        Some(Timer { service: Service::look(root, service), unmet, load, name })
+        let state = state_of(root, &name);
+        Some(Timer { service: Service::look(root, service), unmet, state, load, name })
     });
     timers.collect()
 }
+
+/// What systemd says of a unit of this system, if it answers in time.
+fn state_of(root: &Path, name: &str) -> Option<String> {
+    if root != Path::new("/") || !Path::new("/run/systemd/system").is_dir() {
+        return None;
+    }
+    let mut command = Command::new("systemctl");
+    command.args(["show", "-p", "ActiveState", "--value", name]).stdin(Stdio::null());
+    let (to, answer) = mpsc::channel();
+    // It waits for systemd, which may not answer. The thread ends with the process.
+    thread::spawn(move || to.send(command.output()));
+    let output = answer.recv_timeout(LONGEST_ANSWER).ok()?.ok()?;
+    let state = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Some(state).filter(|state| output.status.success() && !state.is_empty())
+}
+
+const LONGEST_ANSWER: Duration = Duration::from_secs(3);
 
 fn is_ours(name: &str) -> bool {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);

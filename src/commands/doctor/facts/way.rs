@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
+use super::acl;
 use super::users::User;
 use crate::error::Problem;
 
@@ -19,6 +20,7 @@ pub(crate) struct Step {
     pub(crate) gid: u32,
     /// With the bits for the kind of file.
     pub(crate) mode: u32,
+    pub(crate) acl: Vec<acl::Entry>,
 }
 
 /// How a way ends.
@@ -87,8 +89,8 @@ impl Way {
         let here = under(root, path);
         match fs::symlink_metadata(&here) {
             Ok(meta) => {
-                let step =
-                    Step { path: path.to_owned(), uid: meta.uid(), gid: meta.gid(), mode: meta.mode() };
+                let (uid, gid, mode) = (meta.uid(), meta.gid(), meta.mode());
+                let step = Step { path: path.to_owned(), uid, gid, mode, acl: acl::look(&here) };
                 self.steps.push(step);
                 self.end = End::There(here);
                 Some(meta.mode())
@@ -144,6 +146,10 @@ impl Step {
         let is_folder = self.mode & nix::libc::S_IFMT == nix::libc::S_IFDIR;
         if overrides {
             return want & 1 == 0 || is_folder || self.mode & 0o111 != 0;
+        }
+        let by_list = acl::lets(&self.acl, user, self.gid, want).filter(|_| self.uid != user.uid);
+        if let Some(lets) = by_list {
+            return lets;
         }
         let bits = if self.uid == user.uid {
             self.mode >> 6
@@ -203,7 +209,13 @@ mod tests {
     #[test]
     fn a_mode_is_judged_by_the_first_class_that_the_user_is_of() {
         let user = |uid| User { name: "u".into(), uid, gid: 10, groups: vec![20] };
-        let step = |uid, gid, mode| Step { path: "/x".into(), uid, gid, mode: mode | nix::libc::S_IFREG };
+        let step = |uid, gid, mode| Step {
+            path: "/x".into(),
+            uid,
+            gid,
+            mode: mode | nix::libc::S_IFREG,
+            acl: Vec::new(),
+        };
         for (step, overrides, want, lets) in [
             (step(1, 1, 0o644), false, Want::Read, true),
             (step(1, 1, 0o640), false, Want::Read, false),
