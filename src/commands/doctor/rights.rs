@@ -139,6 +139,7 @@ impl Role {
             Role::Configuration => "the configuration",
             Role::Licence => "the licence",
             Role::Focus => "focus,",
+            Role::Itself => "iio-focus,",
             Role::StoreFolder => "the store's folder",
             Role::Store => "the store",
         }
@@ -152,6 +153,9 @@ impl Role {
             Role::Licence => format!("sudo mv {path} /etc/, and name it there with license-file in [focus]"),
             Role::Focus => {
                 format!("sudo install -m 755 {path} /usr/local/bin/focus, and set program in [focus] to that")
+            }
+            Role::Itself => {
+                format!("sudo install -m 755 {path} /usr/local/bin/iio-focus, and start that one")
             }
             Role::StoreFolder | Role::Store => {
                 "set path in [store] to a file in /var/lib/iio-focus".to_owned()
@@ -173,7 +177,7 @@ impl Role {
             }
             _ if is_on_the_way && is_home => self.move_it(path),
             _ if is_on_the_way => format!("sudo chmod a+x {at}"),
-            Role::Focus => format!("sudo chmod 755 {at}"),
+            Role::Focus | Role::Itself => format!("sudo chmod 755 {at}"),
             _ => format!("sudo chown root:{group} {at} && sudo chmod 640 {at}"),
         }
     }

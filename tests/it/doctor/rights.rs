@@ -73,6 +73,18 @@ fn files_that_the_services_sandbox_hides_are_found() {
         }
         pi.remove(&format!("{folder}/systemd/system/iio-focus.service.d/override.conf"));
     }
+    drop_in(
+        &pi,
+        "etc",
+        "[Service]\nExecStart=\nExecStart=/root/iio-focus\nProtectHome=tmpfs\nBindPaths=/home/pi\n",
+    );
+    pi.program("root/iio-focus", "");
+    pi.has(&[(
+        CHECK,
+        "cannot see iio-focus, /root/iio-focus: ProtectHome=tmpfs",
+        "/usr/local/bin/iio-focus",
+    )]);
+    pi.remove("etc/systemd/system/iio-focus.service.d/override.conf");
     // A link from a good place leads there too.
     pi.remove("etc/iio-focus.toml");
     pi.bench.set("focus.program", "\"focus\"");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::configuration::{Configuration, Credential};
 use super::sandbox::Sandbox;
-use super::schedule::{CronFile, Place, SYSTEMD_PATH, Schedule, Timer, is_program};
+use super::schedule::{CronFile, Place, SYSTEMD_PATH, Schedule, Timer, is_program, program_of};
 use super::unit::Unit;
 use super::users::{User, Users};
 use super::way::{Want, Way};
@@ -44,6 +44,8 @@ pub(crate) enum Role {
     Configuration,
     Licence,
     Focus,
+    /// iio-focus itself.
+    Itself,
     StoreFolder,
     Store,
 }
@@ -87,6 +89,8 @@ impl System<'_> {
         // systemd itself reads the credential, as root.
         let takes_credential = unit.has("Service", "LoadCredential") && self.credential.is_some();
         starter.files = self.files(&starter, config, takes_credential);
+        let folders = unit.last("Service", "ExecSearchPath").unwrap_or(SYSTEMD_PATH);
+        starter.files.extend(program_of(unit).map(|program| self.program(Role::Itself, &program, folders)));
         // Its user is made when it starts, and owns what systemd makes for it: nothing of that can be looked at now.
         (unit.switch("Service", "DynamicUser") == Ok(false)).then_some(starter)
     }
@@ -106,6 +110,9 @@ impl System<'_> {
             files: Vec::new(),
         };
         starter.files = self.files(&starter, job.config.clone(), false);
+        let program =
+            job.program.as_ref().map(|program| self.program(Role::Itself, program, &starter.search));
+        starter.files.extend(program);
         Some(starter)
     }
 
@@ -129,27 +136,36 @@ impl System<'_> {
             name.push(suffix);
             files.push(self.needed(Role::Store, Path::new(&name), Want::ReadAndWrite));
         }
-        files.extend(self.focus(starter));
+        // Its path is one below the root folder already.
+        let focus = read.focus.as_ref().map(|focus| {
+            focus
+                .program
+                .strip_prefix(self.root)
+                .map_or_else(|_| focus.program.clone(), |inside| Path::new("/").join(inside))
+        });
+        let focus = focus.as_deref().and_then(Path::to_str);
+        files.extend(focus.map(|program| self.program(Role::Focus, program, &starter.search)));
         files
     }
 
-    /// focus as the starter's runs find it.
-    fn focus(&self, starter: &Starter) -> Option<Needed> {
-        let program = self.configuration.config.focus.as_ref()?.program.to_str()?.to_owned();
-        let mut path = PathBuf::from(&program);
-        if !program.contains('/') {
-            let folders = starter.search.split(':').filter(|dir| !dir.is_empty());
-            let inside = |dir: &str| config::under(self.root, Path::new(dir).join(&program));
-            path = folders.map(inside).find(|path| is_program(self.root, path)).unwrap_or(path);
-        }
-        let mut needed = self.needed(Role::Focus, &path, Want::Execute);
+    /// A program as the starter finds it.
+    fn program(&self, role: Role, program: &str, search: &str) -> Needed {
+        let inside = |path: &str| config::under(self.root, path.into());
+        let folders = search.split(':').filter(|dir| !dir.is_empty());
+        let path = if program.contains('/') {
+            inside(program)
+        } else {
+            let mut candidates = folders.map(|dir| inside(&format!("{dir}/{program}")));
+            candidates.find(|path| is_program(self.root, path)).unwrap_or_else(|| program.into())
+        };
+        let mut needed = self.needed(role, &path, Want::Execute);
         let mut head = Vec::new();
         let file = needed.way.found().filter(|file| file.is_file()).and_then(|file| File::open(file).ok());
         let is_read = file.is_some_and(|file| file.take(2).read_to_end(&mut head).is_ok());
         if is_read && head == *b"#!" {
             needed.want = Want::ReadAndExecute;
         }
-        Some(needed)
+        needed
     }
 
     fn needed(&self, role: Role, path: &Path, want: Want) -> Needed {

@@ -262,7 +262,7 @@ impl Service {
 }
 
 /// What a service executes, without the marks that can stand before it.
-fn program_of(unit: &Unit) -> Option<String> {
+pub(super) fn program_of(unit: &Unit) -> Option<String> {
     let command = unit.all("Service", "ExecStart");
     let word = command.first()?.split_whitespace().next()?;
     Some(word.trim_start_matches(['-', '@', ':', '+', '!', '|']).trim_matches(['"', '\'']).to_owned())
