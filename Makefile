@@ -65,8 +65,9 @@ need-man:
 need-check: need-build
 	@$(CARGO) fmt --version >/dev/null 2>&1 || packaging/tools/need.sh rustfmt
 	@$(CARGO) clippy --version >/dev/null 2>&1 || packaging/tools/need.sh rust-clippy
-	@packaging/tools/need.sh bc bison cpp curl debootstrap device-tree-compiler dosfstools e2fsprogs f2fs-tools faketime fish flex i2c-tools iproute2 kmod linux-source \
-		man-db openssl patch prometheus prometheus-node-exporter python3 python3-dev python3-venv scdoc sqlite3 strace systemd systemd-container time \
+	@packaging/tools/need.sh acl bc bison cpp cron curl debootstrap device-tree-compiler dosfstools e2fsprogs f2fs-tools \
+		faketime fish flex i2c-tools iproute2 kmod linux-source man-db openssl patch prometheus prometheus-node-exporter \
+		python3 python3-dev python3-venv scdoc sqlite3 strace systemd systemd-container time \
 		util-linux valgrind xz-utils zsh
 
 check: format lint test msrv check-overlay check-packaging rig figures bench-quick

@@ -55,6 +55,8 @@ pub struct Config {
     pub focus: Option<Focus>,
     /// The file that was read, or would have been.
     pub file: PathBuf,
+    /// The file that it names for the licence.
+    pub license_file: Option<PathBuf>,
     /// Where it is kept.
     pub store: store::Settings,
     /// What is not wrong but should be told.
@@ -107,6 +109,7 @@ impl Config {
         let retry_delay = option("--retry-delay", args.retry_delay.as_deref(), &PAUSE)?;
         let file = sources.file(args).0;
         let fields = focus.fields.clone();
+        let license_file = focus.license_file.clone().map(|path| under(sources.root, path));
         let focus = if delivers { Some(sources.focus(focus, &file)?) } else { None };
         Ok(Config {
             sysfs: sysfs(args.sysfs.as_deref()),
@@ -129,6 +132,7 @@ impl Config {
             fields,
             focus,
             file,
+            license_file,
             store: store::Settings {
                 path: under(sources.root, store.path),
                 keep: store.keep,

@@ -6,12 +6,13 @@ use super::Finding;
 use super::configuration::NEEDS_CONFIGURATION;
 use super::facts::Facts;
 use super::facts::delivery::{NoAnswer, Program, TIME_LIMIT};
+use super::rights::empty_part;
 use crate::focus::SET_PROGRAM;
 
 /// Is focus there, and can it run here?
 pub(super) fn program(facts: &Facts) -> Vec<Finding> {
     let set_program = "set program in [focus] to where focus is";
-    vec![match &facts.program {
+    let mut findings = vec![match &facts.program {
         None => Finding::note(NEEDS_CONFIGURATION),
         Some(Program::NotInPath(problem)) => Finding::wrong(&problem.what, SET_PROGRAM),
         Some(Program::Absent(path)) => {
@@ -29,7 +30,12 @@ pub(super) fn program(facts: &Facts) -> Vec<Finding> {
             Finding::note(format!("{}; {}", path.display(), problem.what)).advise("run this with sudo")
         }
         Some(Program::File(path, _, Ok(head))) => executable(path, head, &facts.kernel.machine),
-    }]
+    }];
+    if facts.path_has_empty_part {
+        findings
+            .push(empty_part("PATH").advise("take it out: no :: in it, and no : at its beginning or end"));
+    }
+    findings
 }
 
 /// A file that begins so, on this machine.
@@ -149,6 +155,13 @@ mod tests {
             program,
             &[
                 (|_| (), &[(Good, "/pi/bin/focus, a script", "")]),
+                (
+                    |facts| facts.path_has_empty_part = true,
+                    &[
+                        (Good, "", ""),
+                        (Note, "PATH has an empty part, which means whatever folder", "take it out"),
+                    ],
+                ),
                 (|facts| facts.program = None, &[(Note, "the configuration comes first", "")]),
                 (
                     |facts| {

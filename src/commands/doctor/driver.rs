@@ -2,7 +2,9 @@
 
 use super::Finding;
 use super::facts::Facts;
+use super::facts::config_txt::When;
 use super::facts::kernel::{Device, Driver, driver_dir};
+use crate::failure::Failure;
 
 /// Does the kernel have the driver?
 pub(super) fn available(facts: &Facts) -> Vec<Finding> {
@@ -27,8 +29,9 @@ pub(super) fn bound(facts: &Facts) -> Vec<Finding> {
     let devices = &facts.kernel.devices;
     let mut findings: Vec<Finding> = devices.iter().map(|device| device_finding(facts, device)).collect();
     let overlays = facts.boot.as_ref().and_then(|boot| boot.overlays.as_deref().ok()).unwrap_or_default();
-    // Those that are there whatever the model of the Pi.
-    let pins = overlays.iter().filter(|overlay| overlay.filter.is_none()).filter_map(|overlay| overlay.pin);
+    // Those that are there whatever cannot be seen from here.
+    let sure = overlays.iter().filter(|overlay| overlay.is_for_sensor() && overlay.when == When::Always);
+    let pins = sure.filter_map(|overlay| overlay.pin);
     for pin in pins.filter(|pin| devices.iter().all(|device| device.pin != Some(*pin))) {
         findings.push(Finding::wrong(
             format!("config.txt asks for a sensor on GPIO {pin}, and there is none"),
@@ -47,6 +50,11 @@ fn device_finding(facts: &Facts, device: &Device) -> Finding {
     if device.is_bound {
         return Finding::ok(format!("{name}{pin} is bound to its driver"));
     }
+    if let Some(holder) = held_by(facts, device) {
+        let found = format!("{name}{pin} has no driver, because {holder} holds that line");
+        let advice = "connect the sensor to another pin and name it with gpiopin in config.txt, or take the other away; and restart";
+        return Finding::wrong(found, advice);
+    }
     let advice = if facts.kernel.driver == Driver::Loaded {
         let driver = driver_dir(&facts.configuration.config.sysfs);
         format!("echo {name} | sudo tee {}/bind; if that fails, see dmesg", driver.display())
@@ -54,6 +62,18 @@ fn device_finding(facts: &Facts, device: &Device) -> Finding {
         "sudo modprobe dht11; if that fails, see dmesg".to_owned()
     };
     Finding::wrong(format!("{name}{pin} has no driver"), advice)
+}
+
+/// Who holds the device's line: as the kernel says, or as config.txt lets expect.
+fn held_by(facts: &Facts, device: &Device) -> Option<String> {
+    let overlays = facts.boot.as_ref().and_then(|boot| boot.overlays.as_deref().ok()).unwrap_or_default();
+    let mut others = overlays.iter().filter(|overlay| !overlay.is_for_sensor() && overlay.is_loaded());
+    let other = others.find(|overlay| overlay.pin.is_some() && overlay.pin == device.pin);
+    let by_overlay = other.map(|overlay| format!("{} of {}", overlay.name, overlay.place()));
+    match (&device.holder, by_overlay) {
+        (Some(holder), Some(overlay)) => Some(format!("{holder} ({overlay})")),
+        (holder, overlay) => holder.clone().or(overlay),
+    }
 }
 
 /// Which sensors are there, and which one would a run take?
@@ -66,10 +86,15 @@ pub(super) fn sensors(facts: &Facts) -> Vec<Finding> {
         };
         return vec![Finding::wrong(&problem.what, advice)];
     }
-    let each = facts.sensors.iter().map(|sensor| {
+    let each = facts.sensors.iter().flat_map(|sensor| {
         let label = if sensor.has_label { "" } else { ", without a label" };
         let other = if sensor.is_asked { "" } else { ", not the one that is read" };
-        Finding::ok(format!("{}{label}{other}", sensor.names))
+        let found = Finding::ok(format!("{}{label}{other}", sensor.names));
+        let moves = sensor.name_that_stays.as_ref().map(|name| {
+            let moves = "the configuration names it by its id, which can be another sensor's after a restart";
+            Finding::note(moves).advise(format!("device = {name:?} in [sensor]"))
+        });
+        std::iter::once(found).chain(moves)
     });
     each.collect()
 }
@@ -90,12 +115,31 @@ pub(super) fn second_reader(facts: &Facts) -> Vec<Finding> {
     if findings.is_empty() { vec![Finding::ok("none")] } else { findings }
 }
 
+/// Did the tries show that somebody else reads the sensor?
+pub(super) fn reader_in_tries(facts: &Facts) -> Vec<Finding> {
+    let each = facts.tried.iter().filter_map(|tried| {
+        let is_stale = |result: &&Result<_, Failure>| matches!(result, Err(Failure::Stale(_)));
+        let stale = tried.results.iter().filter(is_stale).count();
+        if stale == 0 {
+            return None;
+        }
+        let (all, title) = (tried.results.len(), &tried.title);
+        let found = format!("{stale} of {all} answers of {title} came from the driver's cache: another process had just read it");
+        let advice = match &facts.kernel.known_readers[..] {
+            [] => "find it with sudo fuser -v or strace, and let it read what iio-focus keeps: iio-focus export".to_owned(),
+            known => format!("perhaps {}, which is running: let it read what iio-focus keeps, with iio-focus export", known.join(", ")),
+        };
+        Some(Finding::note(found).advise(advice))
+    });
+    each.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::State::{Note, Ok as Good, Wrong};
-    use super::super::facts::boot::parse;
+    use super::super::facts::config_txt::parse_text as parse;
     use super::super::facts::kernel::SensorFacts;
-    use super::super::tests::{Wanted, expect_each};
+    use super::super::tests::{Case, Wanted, expect_each};
     use super::*;
     use crate::error::Problem;
 
@@ -133,44 +177,57 @@ mod tests {
         facts.boot.as_mut().unwrap().overlays = Ok(parse(text));
     }
 
+    const BOUND_OR_NOT: &[Case<'static>] = &[
+        (|_| (), &[BOUND]),
+        (|facts| facts.boot = None, &[BOUND]),
+        (
+            |facts| facts.kernel.devices[0].pin = None,
+            &[
+                (Good, "dht11@4 is bound to its driver", ""),
+                (Wrong, "asks for a sensor on GPIO 4, and there is none", "restart"),
+            ],
+        ),
+        (
+            |facts| facts.kernel.devices[0].is_bound = false,
+            &[(
+                Wrong,
+                "dht11@4 on GPIO 4 has no driver",
+                "echo dht11@4 | sudo tee /sys/bus/platform/drivers/dht11/bind",
+            )],
+        ),
+        (
+            |facts| {
+                facts.kernel.devices[0].is_bound = false;
+                facts.kernel.devices[0].holder = Some("onewire@4".into());
+            },
+            &[(Wrong, "dht11@4 on GPIO 4 has no driver, because onewire@4 holds that line", "another pin")],
+        ),
+        (
+            |facts| {
+                facts.kernel.devices[0].is_bound = false;
+                config_txt(facts, "dtoverlay=w1-gpio\ndtoverlay=iio-focus-dht22");
+            },
+            &[(Wrong, "because w1-gpio of /pi/boot/firmware/config.txt line 1 holds", "another pin")],
+        ),
+        (
+            |facts| {
+                facts.kernel.devices[0].is_bound = false;
+                facts.kernel.driver = Driver::NotLoaded;
+            },
+            &[(Wrong, "dht11@4 on GPIO 4 has no driver", "sudo modprobe dht11")],
+        ),
+        (
+            |facts| {
+                facts.kernel.devices.clear();
+                config_txt(facts, "");
+            },
+            &[(Note, "no device for the dht11 driver", "")],
+        ),
+    ];
+
     #[test]
     fn a_device_has_its_driver() {
-        expect_each(
-            bound,
-            &[
-                (|_| (), &[BOUND]),
-                (|facts| facts.boot = None, &[BOUND]),
-                (
-                    |facts| facts.kernel.devices[0].pin = None,
-                    &[
-                        (Good, "dht11@4 is bound to its driver", ""),
-                        (Wrong, "asks for a sensor on GPIO 4, and there is none", "restart"),
-                    ],
-                ),
-                (
-                    |facts| facts.kernel.devices[0].is_bound = false,
-                    &[(
-                        Wrong,
-                        "dht11@4 on GPIO 4 has no driver",
-                        "echo dht11@4 | sudo tee /sys/bus/platform/drivers/dht11/bind",
-                    )],
-                ),
-                (
-                    |facts| {
-                        facts.kernel.devices[0].is_bound = false;
-                        facts.kernel.driver = Driver::NotLoaded;
-                    },
-                    &[(Wrong, "dht11@4 on GPIO 4 has no driver", "sudo modprobe dht11")],
-                ),
-                (
-                    |facts| {
-                        facts.kernel.devices.clear();
-                        config_txt(facts, "");
-                    },
-                    &[(Note, "no device for the dht11 driver", "")],
-                ),
-            ],
-        );
+        expect_each(bound, BOUND_OR_NOT);
     }
 
     #[test]
@@ -191,6 +248,28 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_second_reader_is_told_if_the_tries_show_one() {
+        fn stale(facts: &mut Facts) {
+            facts.tried.as_mut().unwrap().results[1] = Err(Failure::Stale("cached"));
+        }
+        expect_each(
+            reader_in_tries,
+            &[
+                (|_| (), &[]),
+                (stale, &[(Note, "1 of 5 answers of kitchen came from the driver's cache", "find it with")]),
+                (
+                    |facts| {
+                        stale(facts);
+                        facts.kernel.known_readers = vec!["telegraf".into()];
+                    },
+                    &[(Note, "came from the driver's cache", "perhaps telegraf, which is running")],
+                ),
+                (|facts| facts.tried = None, &[]),
+            ],
+        );
+    }
+
     fn add_htu21(facts: &mut Facts) {
         facts.sensors.push(SensorFacts {
             title: "htu21".into(),
@@ -199,6 +278,7 @@ mod tests {
             is_asked: true,
             hwmon_bridge: None,
             retry_problem: None,
+            name_that_stays: None,
         });
     }
 
@@ -208,6 +288,13 @@ mod tests {
             sensors,
             &[
                 (|_| (), &[(Good, "kitchen (dht11@4, iio:device0)", "")]),
+                (
+                    |facts| facts.sensors[0].name_that_stays = Some("1-0076".into()),
+                    &[
+                        (Good, "kitchen", ""),
+                        (Note, "by its id, which can be another", "device = \"1-0076\" in [sensor]"),
+                    ],
+                ),
                 (
                     |facts| {
                         add_htu21(facts);

@@ -4,10 +4,14 @@
 //! judge what it saw, and look at nothing themselves.
 
 mod boot;
+mod clock;
 mod configuration;
+mod cron;
 mod delivery;
 mod driver;
 mod facts;
+mod last_run;
+mod rights;
 mod schedule;
 mod store;
 mod tries;
@@ -41,6 +45,7 @@ pub fn run(args: &cli::Args, doctor: &cli::Doctor) -> Result<Exit, Error> {
         facts.try_sensor(sensor);
         report.add(&facts, "tries", tries::tries)?;
         report.add(&facts, "kernel log", tries::kernel_log)?;
+        report.add(&facts, "second reader", driver::reader_in_tries)?;
     }
     facts.look_at_focus();
     report.add(&facts, "focus", delivery::program)?;
@@ -49,10 +54,12 @@ pub fn run(args: &cli::Args, doctor: &cli::Doctor) -> Result<Exit, Error> {
     facts.connect();
     report.add(&facts, "server", delivery::server)?;
     facts.look_at_runs();
+    report.add(&facts, "clock", clock::clock)?;
     report.add(&facts, "store", store::store)?;
     report.add(&facts, "backlog", store::backlog)?;
     report.add(&facts, "timer or cron", schedule::schedule)?;
-    report.add(&facts, "last run", schedule::last_run)?;
+    report.add(&facts, "rights", rights::rights)?;
+    report.add(&facts, "last run", last_run::last_run)?;
     report.end()
 }
 

@@ -1,26 +1,27 @@
 //! What starts the runs, and the last one.
 
+use std::path::Path;
+
 use super::Finding;
+use super::cron::{job, passed_over};
 use super::facts::Facts;
-use super::facts::schedule::{CronFile, Schedule};
-use super::facts::store::{Content, Store};
-use crate::commands::times;
-use crate::config;
-use crate::store::PastRun;
+use super::facts::schedule::{Schedule, Timer};
+use super::facts::unit::Load;
 
 /// Does something start the runs?
 pub(super) fn schedule(facts: &Facts) -> Vec<Finding> {
-    let Schedule { timers, cron } = &facts.schedule;
-    let mut findings: Vec<Finding> =
-        cron.iter().filter(|file| is_passed_over(file)).map(passed_over).collect();
-    if !timers.is_empty() {
-        findings.push(Finding::ok(format!("{} enabled", timers.join(", "))));
+    let Schedule { timers, cron, .. } = &facts.schedule;
+    let mut findings: Vec<Finding> = timers.iter().filter_map(never_starts).collect();
+    findings.extend(cron.iter().filter_map(|file| passed_over(file, facts.schedule.daemon)));
+    let good: Vec<&str> = good_timers(facts).map(|timer| timer.name.as_str()).collect();
+    if !good.is_empty() {
+        findings.push(Finding::ok(format!("{} enabled", good.join(", "))));
     }
     let not_both = "keep the timer or this line, not both";
-    let lines = cron.iter().filter_map(run_line);
-    findings.extend(lines.map(|line| Finding::ok(line).wrong_if(!timers.is_empty(), not_both)));
+    let lines = good_lines(facts).map(|(path, line)| format!("{} line {line}", path.display()));
+    findings.extend(lines.map(|line| Finding::ok(line).wrong_if(!good.is_empty(), not_both)));
     if findings.is_empty() {
-        let problem = cron.iter().filter(|file| is_read(file)).find_map(|file| file.line.as_ref().err());
+        let problem = cron.iter().find_map(|file| file.table.as_ref().err());
         findings.push(match problem {
             Some(problem) => {
                 Finding::note(format!("none that can be read; {}", problem.what)).advise("run this with sudo")
@@ -31,84 +32,91 @@ pub(super) fn schedule(facts: &Facts) -> Vec<Finding> {
     findings
 }
 
-/// Where cron finds a line that starts a run.
-fn run_line(file: &CronFile) -> Option<String> {
-    let line = file.line.as_ref().ok().copied().flatten().filter(|_| is_read(file))?;
-    Some(format!("{} line {line}", file.path.display()))
+/// The timers that start runs.
+fn good_timers(facts: &Facts) -> impl Iterator<Item = &Timer> {
+    facts.schedule.timers.iter().filter(|timer| never_starts(timer).is_none())
 }
 
-/// Whether cron reads a file of this name: in Debian, those that `run-parts` would take (`cron(8)`).
-fn is_read(file: &CronFile) -> bool {
-    let takes = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    !file.is_read_by_name || name(file).bytes().all(takes)
+/// The lines of cron's tables that start runs.
+fn good_lines(facts: &Facts) -> impl Iterator<Item = (&Path, usize)> {
+    let schedule = &facts.schedule;
+    let good = schedule.cron.iter().filter(|file| passed_over(file, schedule.daemon).is_none());
+    good.filter_map(|file| Some((file.path.as_path(), job(file)?.line)))
 }
 
-/// Whether a person meant cron to read it, and not a package manager or an editor left it.
-fn is_passed_over(file: &CronFile) -> bool {
-    let leftovers = [".dpkg-old", ".dpkg-dist", ".dpkg-new", "~", ".bak"];
-    !is_read(file)
-        && matches!(file.line, Ok(Some(_)))
-        && !leftovers.iter().any(|ending| name(file).ends_with(ending))
+pub(super) fn is_scheduled(facts: &Facts) -> bool {
+    good_timers(facts).next().is_some() || good_lines(facts).next().is_some()
 }
 
-fn name(file: &CronFile) -> String {
-    file.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+/// Whether this timer or table of cron's starts runs.
+pub(super) fn starts(facts: &Facts, by: &str) -> bool {
+    good_timers(facts).any(|timer| timer.name == by)
+        || good_lines(facts).any(|(path, _)| path.display().to_string() == by)
 }
 
-fn passed_over(file: &CronFile) -> Finding {
-    let path = file.path.display();
-    let why = "because its name has more than letters, digits, - and _";
-    Finding::wrong(format!("cron does not read {path}, {why}"), "rename it")
-}
-
-const SEE_LOGS: &str = "see journalctl -t iio-focus, and systemctl status 'iio-focus*' or cron's log";
-
-/// When was the last run, and how did it end?
-pub(super) fn last_run(facts: &Facts) -> Vec<Finding> {
-    let (runs, newest_ms) = match &facts.store {
-        Store::Absent | Store::CannotOpen { exists: false, .. } => (&[][..], None),
-        Store::Open(Content { runs: Some((of_week, newest_ms)), .. }) => (&of_week[..], *newest_ms),
-        // The store's own finding tells of it.
-        _ => return Vec::new(),
-    };
-    let Schedule { timers, cron } = &facts.schedule;
-    let is_scheduled = !timers.is_empty() || cron.iter().any(|file| run_line(file).is_some());
-    vec![match (runs.last(), newest_ms) {
-        (Some(last), _) => {
-            let age_ms = facts.now_ms.saturating_sub(last.at_ms);
-            let when = format!("{}, {} ago", times::local_text(last.at_ms), times::length(age_ms));
-            if is_scheduled && age_ms > longest_age_ms(runs) {
-                Finding::wrong(format!("{when}: they have stopped"), SEE_LOGS)
-            } else {
-                how_it_ended(last, &when)
-            }
-        }
-        (None, Some(newest_ms)) => {
-            let newest = times::local_text(newest_ms);
-            Finding::note(format!("none in a week; the last reading is of {newest}"))
-                .wrong_if(is_scheduled, SEE_LOGS)
-        }
-        (None, None) => Finding::note("none yet").wrong_if(is_scheduled, SEE_LOGS),
-    }]
-}
-
-fn how_it_ended(run: &PastRun, when: &str) -> Finding {
-    match (run.status, &run.error) {
-        (Some(0), _) => Finding::ok(format!("{when}: a reading was delivered")),
-        (Some(status), Some(error)) => {
-            Finding::wrong(format!("{when}, ended with {status}: {error}"), "mend what it says")
-        }
-        (Some(status), None) => Finding::note(format!("{when}, ended with {status}")),
-        (None, _) => Finding::note(format!("{when}: it was killed, or is under way")),
+/// Why nothing starts although this timer is enabled.
+fn never_starts(timer: &Timer) -> Option<Finding> {
+    let name = &timer.name;
+    let edit = |name: &str| format!("sudo systemctl edit {name}, and see systemctl cat {name}");
+    if let Some(finding) = not_loaded(name, &timer.load, &timer.unmet) {
+        return Some(finding);
     }
+    let unit = timer.load.unit()?;
+    if !STARTS.iter().any(|key| unit.last("Timer", key).is_some()) {
+        let found = if AFTER_A_RUN.iter().any(|key| unit.last("Timer", key).is_some()) {
+            "starts only after an earlier run, and nothing starts the first one"
+        } else {
+            "has no time at which it starts anything: it lacks OnCalendar="
+        };
+        return Some(Finding::wrong(format!("{name} {found}"), edit(name)));
+    }
+    if let Some(state) =
+        timer.state.as_ref().filter(|state| !["active", "activating"].contains(&state.as_str()))
+    {
+        let advice =
+            format!("sudo systemctl start {name}; if it does not stay active, see systemctl status {name}");
+        return Some(Finding::wrong(format!("{name} is enabled, but {state}"), advice));
+    }
+    let service = &timer.service;
+    let finding = not_loaded(&service.name, &service.load, &service.unmet);
+    let has_command = service.load.unit().is_some_and(|unit| !unit.all("Service", "ExecStart").is_empty());
+    let finding = finding.or_else(|| match &service.missing_program {
+        Some(program) => Some(Finding::wrong(
+            format!("{} starts {program}, which is not there", service.name),
+            format!("install iio-focus again, or {}", edit(&service.name)),
+        )),
+        None if has_command => None,
+        None => Some(Finding::wrong(format!("{} has no ExecStart=", service.name), edit(&service.name))),
+    })?;
+    Some(Finding { found: format!("{name} is enabled, but {}", finding.found), ..finding })
 }
 
-/// As `status` has it, or twice the time between the last two runs: not everybody takes a reading each minute.
-fn longest_age_ms(runs: &[PastRun]) -> i64 {
-    let usual = config::max_age(None).map_or(0, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-    match runs {
-        [.., before, last] => usual.max(last.at_ms.saturating_sub(before.at_ms).saturating_mul(2)),
-        _ => usual,
+/// The settings of a timer that start something by themselves (`systemd.timer(5)`).
+const STARTS: [&str; 6] =
+    ["OnCalendar", "OnBootSec", "OnActiveSec", "OnStartupSec", "OnClockChange", "OnTimezoneChange"];
+const AFTER_A_RUN: [&str; 2] = ["OnUnitActiveSec", "OnUnitInactiveSec"];
+
+/// Why systemd does not start this unit.
+fn not_loaded(name: &str, load: &Load, unmet: &[String]) -> Option<Finding> {
+    match load {
+        Load::Absent => Some(Finding::wrong(
+            format!("there is no unit {name}"),
+            format!("install iio-focus again, or sudo systemctl disable {name}"),
+        )),
+        Load::Masked(file) => Some(Finding::wrong(
+            format!("{name} is masked by {}", file.display()),
+            format!("sudo systemctl unmask {name}"),
+        )),
+        Load::Unreadable(problem) => Some(Finding::unusable_file(problem)),
+        Load::Loaded(_) => unmet.first().map(|condition| {
+            let advice = match condition.split_once("PathExists=") {
+                Some((_, path)) if !path.starts_with(['|', '!']) => {
+                    format!("put a file at {path}, then sudo systemctl start {name}")
+                }
+                _ => format!("make it so, or take it out with sudo systemctl edit {name}"),
+            };
+            Finding::wrong(format!("{name} does not start, because this is not so: {condition}"), advice)
+        }),
     }
 }
 
@@ -117,19 +125,24 @@ mod tests {
     use nix::errno::Errno;
 
     use super::super::State::{Note, Ok as Good, Wrong};
-    use super::super::facts::healthy::runs_that_ended;
-    use super::super::tests::{Wanted, cannot_open, cannot_read, content, expect_each, is_no_database};
+    use super::super::cron::tests::table;
+    use super::super::facts::schedule::CronFile;
+    use super::super::facts::unit::Unit;
+    use super::super::tests::{Case, Wanted, cannot_read, expect_each};
     use super::*;
-    use crate::error::Problem;
 
-    fn cron(facts: &mut Facts, path: &str, line: Result<Option<usize>, Problem>) {
-        let is_read_by_name = path.contains("/cron.d/");
-        facts.schedule.cron.push(CronFile { path: path.into(), is_read_by_name, line });
+    fn cron(facts: &mut Facts, path: &str, line: Option<usize>) {
+        facts.schedule.cron.push(table(path, line));
     }
 
-    fn cron_alone(facts: &mut Facts, path: &str, line: Result<Option<usize>, Problem>) {
+    fn cron_alone(facts: &mut Facts, path: &str, line: Option<usize>) {
         facts.schedule.timers.clear();
         cron(facts, path, line);
+    }
+
+    fn unreadable(facts: &mut Facts, path: &str) {
+        let table = CronFile { table: Err(cannot_read(Errno::EACCES)), ..table(path, None) };
+        facts.schedule.cron.push(table);
     }
 
     #[test]
@@ -140,160 +153,131 @@ mod tests {
             &[
                 (|_| (), &[(Good, "iio-focus.timer enabled", "")]),
                 (
-                    |facts| facts.schedule.timers.push("iio-focus@kitchen.timer".into()),
+                    |facts| facts.schedule.timers.push(Timer::good("iio-focus@kitchen")),
                     &[(Good, "iio-focus.timer, iio-focus@kitchen.timer enabled", "")],
                 ),
                 (|facts| facts.schedule.timers.clear(), &[NOTHING]),
-                (|facts| cron_alone(facts, "/pi/crontab", Ok(None)), &[NOTHING]),
-                (|facts| cron_alone(facts, "/pi/crontab", Ok(Some(1))), &[(Good, "/pi/crontab line 1", "")]),
+                (|facts| cron_alone(facts, "/pi/crontab", None), &[NOTHING]),
+                (|facts| cron_alone(facts, "/pi/crontab", Some(1)), &[(Good, "/pi/crontab line 1", "")]),
                 (
-                    |facts| cron_alone(facts, "/pi/cron.d/iio-focus", Ok(Some(2))),
+                    |facts| cron_alone(facts, "/pi/cron.d/iio-focus", Some(2)),
                     &[(Good, "/pi/cron.d/iio-focus line 2", "")],
                 ),
                 (
-                    |facts| cron_alone(facts, "/pi/crontabs/pi.user", Ok(Some(2))),
+                    |facts| cron_alone(facts, "/pi/crontabs/pi.user", Some(2)),
                     &[(Good, "/pi/crontabs/pi.user line 2", "")],
                 ),
                 (
-                    |facts| cron(facts, "/pi/cron.d/iio-focus", Ok(Some(1))),
+                    |facts| cron(facts, "/pi/cron.d/iio-focus", Some(1)),
                     &[(Good, "enabled", ""), (Wrong, "/pi/cron.d/iio-focus line 1", "not both")],
                 ),
                 (
-                    |facts| cron_alone(facts, "/pi/crontab", Err(cannot_read(Errno::EACCES))),
+                    |facts| {
+                        facts.schedule.timers.clear();
+                        unreadable(facts, "/pi/crontab");
+                    },
                     &[(Note, "none that can be read; cannot read /pi/file: EACCES", "run this with sudo")],
                 ),
-                (
-                    |facts| cron(facts, "/pi/crontab", Err(cannot_read(Errno::EACCES))),
-                    &[(Good, "enabled", "")],
-                ),
+                (|facts| unreadable(facts, "/pi/crontab"), &[(Good, "enabled", "")]),
             ],
         );
     }
 
+    fn timer(facts: &mut Facts) -> &mut Timer {
+        &mut facts.schedule.timers[0]
+    }
+
+    fn timer_says(facts: &mut Facts, text: &str) {
+        timer(facts).load = Load::Loaded(Unit::of(&format!("[Timer]\n{text}\n")));
+    }
+
+    const STARTS_NOTHING: &[Case<'static>] = &[
+        (
+            |facts| timer(facts).state = Some("inactive".into()),
+            &[(Wrong, "iio-focus.timer is enabled, but inactive", "sudo systemctl start iio-focus.timer")],
+        ),
+        (|facts| timer(facts).state = Some("active".into()), &[(Good, "enabled", "")]),
+        (
+            |facts| timer(facts).load = Load::Absent,
+            &[(Wrong, "there is no unit iio-focus.timer", "systemctl disable iio-focus.timer")],
+        ),
+        (
+            |facts| timer(facts).load = Load::Masked("/pi/x.timer".into()),
+            &[(Wrong, "iio-focus.timer is masked by /pi/x.timer", "sudo systemctl unmask iio-focus.timer")],
+        ),
+        (
+            |facts| timer(facts).unmet = vec!["ConditionPathExists=/etc/iio-focus.toml".into()],
+            &[(
+                Wrong,
+                "this is not so: ConditionPathExists=/etc/iio-focus.toml",
+                "put a file at /etc/iio-focus.toml",
+            )],
+        ),
+        (
+            |facts| timer(facts).unmet = vec!["ConditionPathExists=!/etc/off".into()],
+            &[(Wrong, "ConditionPathExists=!/etc/off", "systemctl edit iio-focus.timer")],
+        ),
+        (
+            |facts| timer_says(facts, "OnCalendar=minutely\nOnCalendar="),
+            &[(Wrong, "iio-focus.timer has no time at which", "systemctl edit iio-focus.timer")],
+        ),
+        (
+            |facts| timer_says(facts, "OnUnitActiveSec=60"),
+            &[(Wrong, "nothing starts the first one", "systemctl edit")],
+        ),
+        (|facts| timer_says(facts, "OnBootSec=60\nOnUnitActiveSec=60"), &[(Good, "enabled", "")]),
+        (
+            |facts| timer(facts).service.load = Load::Masked("/pi/x.service".into()),
+            &[(
+                Wrong,
+                "iio-focus.timer is enabled, but iio-focus.service is masked",
+                "unmask iio-focus.service",
+            )],
+        ),
+        (
+            |facts| timer(facts).service.load = Load::Absent,
+            &[(Wrong, "but there is no unit iio-focus.service", "install iio-focus again")],
+        ),
+        (
+            |facts| {
+                timer(facts).service.load = Load::Loaded(Unit::of("[Service]\nExecStart=a\nExecStart=\n"))
+            },
+            &[(Wrong, "but iio-focus.service has no ExecStart=", "systemctl edit iio-focus.service")],
+        ),
+        (
+            |facts| timer(facts).service.missing_program = Some("iio-focus".into()),
+            &[(Wrong, "iio-focus.service starts iio-focus, which is not there", "install iio-focus again")],
+        ),
+        (
+            |facts| timer(facts).service.unmet = vec!["ConditionPathIsDirectory=/x".into()],
+            &[(Wrong, "but iio-focus.service does not start", "systemctl edit iio-focus.service")],
+        ),
+        (
+            |facts| {
+                timer(facts).service.load = Load::Absent;
+                cron(facts, "/pi/cron.d/iio-focus", Some(1));
+            },
+            &[(Wrong, "no unit", "install"), (Good, "/pi/cron.d/iio-focus line 1", "")],
+        ),
+    ];
+
     #[test]
-    fn a_file_whose_name_cron_does_not_like_is_wrong_unless_it_is_a_leftover() {
+    fn a_timer_that_is_enabled_may_start_nothing() {
+        expect_each(schedule, STARTS_NOTHING);
+    }
+
+    #[test]
+    fn a_leftover_is_meant_for_nobody() {
         expect_each(
             schedule,
             &[
-                (
-                    |facts| cron(facts, "/pi/cron.d/iio-focus.cron", Ok(Some(1))),
-                    &[
-                        (
-                            Wrong,
-                            "cron does not read /pi/cron.d/iio-focus.cron, because its name",
-                            "rename it",
-                        ),
-                        (Good, "enabled", ""),
-                    ],
-                ),
-                (|facts| cron(facts, "/pi/cron.d/x.cron", Ok(None)), &[(Good, "enabled", "")]),
+                (|facts| cron(facts, "/pi/cron.d/x.cron", None), &[(Good, "enabled", "")]),
                 (
                     |facts| {
-                        for name in ["x.dpkg-old", "x.dpkg-dist", "x.dpkg-new", "x~", "x.bak"] {
-                            cron(facts, &format!("/pi/cron.d/{name}"), Ok(Some(1)));
-                        }
+                        facts.schedule.timers.clear();
+                        cron(facts, "/pi/cron.d/x.bak", Some(1));
                     },
-                    &[(Good, "enabled", "")],
-                ),
-                // Nobody reads it, so it does not matter that it cannot be read.
-                (
-                    |facts| cron_alone(facts, "/pi/cron.d/x.cron", Err(cannot_read(Errno::EACCES))),
                     &[(Wrong, "nothing starts iio-focus", "systemctl enable")],
-                ),
-            ],
-        );
-    }
-
-    const LOGS: &str = "see journalctl -t iio-focus";
-
-    fn runs(facts: &mut Facts, ended: &[(i64, Option<u8>, Option<&str>)]) {
-        content(facts).runs = Some(runs_that_ended(ended));
-    }
-
-    #[test]
-    fn the_last_run_is_told_with_how_it_ended() {
-        expect_each(
-            last_run,
-            &[
-                (|_| (), &[(Good, ", 10s ago: a reading was delivered", "")]),
-                (
-                    |facts| runs(facts, &[(10, Some(69), Some("focus exited with 0 but did not say"))]),
-                    &[(
-                        Wrong,
-                        "10s ago, ended with 69: focus exited with 0 but did not say",
-                        "mend what it says",
-                    )],
-                ),
-                (|facts| runs(facts, &[(10, Some(143), None)]), &[(Note, "10s ago, ended with 143", "")]),
-                (
-                    |facts| runs(facts, &[(10, None, None)]),
-                    &[(Note, "10s ago: it was killed, or is under way", "")],
-                ),
-                // What the store's own finding tells of.
-                (|facts| content(facts).runs = None, &[]),
-                (is_no_database, &[]),
-                (|facts| cannot_open(facts, Errno::EACCES, true), &[]),
-            ],
-        );
-    }
-
-    #[test]
-    fn runs_have_stopped_if_something_starts_them_and_none_came_for_long() {
-        expect_each(
-            last_run,
-            &[
-                (|facts| runs(facts, &[(300, Some(0), None)]), &[(Good, "5m ago: a reading", "")]),
-                (
-                    |facts| runs(facts, &[(3600, Some(0), None)]),
-                    &[(Wrong, "1h ago: they have stopped", LOGS)],
-                ),
-                (
-                    |facts| runs(facts, &[(3660, Some(0), None), (3600, Some(0), None)]),
-                    &[(Wrong, "1h ago: they have stopped", LOGS)],
-                ),
-                // One each hour.
-                (
-                    |facts| runs(facts, &[(7200, Some(0), None), (3600, Some(0), None)]),
-                    &[(Good, "1h ago: a reading was delivered", "")],
-                ),
-                (
-                    |facts| {
-                        facts.schedule.timers.clear();
-                        runs(facts, &[(3600, Some(0), None)]);
-                    },
-                    &[(Good, "1h ago: a reading was delivered", "")],
-                ),
-                (
-                    |facts| {
-                        cron_alone(facts, "/pi/crontab", Ok(Some(1)));
-                        runs(facts, &[(3600, Some(0), None)]);
-                    },
-                    &[(Wrong, "1h ago: they have stopped", LOGS)],
-                ),
-            ],
-        );
-    }
-
-    #[test]
-    fn no_run_is_wrong_if_something_starts_them() {
-        expect_each(
-            last_run,
-            &[
-                (
-                    |facts| {
-                        content(facts).runs = Some((Vec::new(), Some(0)));
-                    },
-                    &[(Wrong, "none in a week; the last reading is of 19", LOGS)],
-                ),
-                (|facts| runs(facts, &[]), &[(Wrong, "none yet", LOGS)]),
-                (|facts| facts.store = Store::Absent, &[(Wrong, "none yet", LOGS)]),
-                (|facts| cannot_open(facts, Errno::ELOOP, false), &[(Wrong, "none yet", LOGS)]),
-                (
-                    |facts| {
-                        facts.schedule.timers.clear();
-                        facts.store = Store::Absent;
-                    },
-                    &[(Note, "none yet", "")],
                 ),
             ],
         );

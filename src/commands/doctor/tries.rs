@@ -2,12 +2,28 @@
 
 use super::Finding;
 use super::facts::Facts;
+use super::facts::config_txt::{DEFAULT_PIN, gpio_of_header_pin};
+use super::facts::kernel::Device;
 use super::facts::tries::Tried;
 use crate::failure::{Failure, Tally};
 
 /// Does the sensor answer?
 pub(super) fn tries(facts: &Facts) -> Vec<Finding> {
-    facts.tried.iter().map(outcome).collect()
+    let mut findings: Vec<Finding> = facts.tried.iter().map(outcome).collect();
+    let is_silent = facts.tried.iter().any(|tried| tried.results.iter().all(Result::is_err));
+    findings.extend(facts.kernel.devices.iter().filter(|_| is_silent).filter_map(perhaps_header_pin));
+    findings
+}
+
+/// The number may be that of the header's pin; each of them is another GPIO.
+fn perhaps_header_pin(device: &Device) -> Option<Finding> {
+    let pin = device.pin.filter(|pin| *pin != DEFAULT_PIN)?;
+    let gpio = gpio_of_header_pin(pin)?;
+    let found = format!(
+        "{} is at GPIO {pin}; if pin {pin} of the header was meant, that is GPIO {gpio}",
+        device.name
+    );
+    Some(Finding::note(found).advise(format!("if so, write gpiopin={gpio} in config.txt, and restart")))
 }
 
 fn outcome(tried: &Tried) -> Finding {
@@ -151,6 +167,16 @@ mod tests {
                         logged(facts, "Only 0 signal edges detected");
                     },
                     &[(Wrong, "ETIMEDOUT", "nobody answers: check power")],
+                ),
+                (
+                    |facts| {
+                        tried(facts, [Errno::ETIMEDOUT; 5].map(failed));
+                        facts.kernel.devices[0].pin = Some(22);
+                    },
+                    &[
+                        (Wrong, "ETIMEDOUT", "check"),
+                        (Note, "pin 22 of the header was meant, that is GPIO 25", "gpiopin=25"),
+                    ],
                 ),
                 (|facts| facts.tried = None, &[]),
             ],

@@ -10,6 +10,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use super::schedule::is_program;
+use super::way::Way;
 use crate::child::find_program;
 use crate::config;
 use crate::error::{Problem, describe};
@@ -30,24 +32,39 @@ pub(crate) enum Program {
 
 impl Program {
     pub(super) fn look(root: &Path, focus: &Focus) -> Program {
-        let path = env::var_os("PATH").unwrap_or_default();
-        let dirs = env::split_paths(&path).map(|dir| config::under(root, dir));
-        // Only a folder's name with a colon cannot be joined, and those were just split at colons.
-        let path = env::join_paths(dirs).unwrap_or_default();
-        let program = match find_program(&focus.program, Some(&path)) {
+        let program = match find(root, &focus.program) {
             Err(problem) => return Program::NotInPath(problem),
             Ok(program) => program,
         };
-        let mode = match program.metadata() {
+        let way = Way::look(root, &program);
+        let file = way.found().unwrap_or(&program).to_owned();
+        let mode = match file.metadata() {
             Err(error) if error.kind() == ErrorKind::NotFound => return Program::Absent(program),
             Err(error) => return Program::Unusable(Problem::file("read", &program, &error)),
             Ok(meta) if !meta.is_file() => return Program::NotAFile(program),
             Ok(meta) => meta.permissions().mode(),
         };
         let mut head = Vec::new();
-        let read = File::open(&program).and_then(|file| file.take(20).read_to_end(&mut head));
+        let read = File::open(&file).and_then(|file| file.take(20).read_to_end(&mut head));
         let head = read.map(|_| head).map_err(|error| Problem::file("read", &program, &error));
         Program::File(program, mode, head)
+    }
+}
+
+pub(super) fn path_has_empty_part() -> bool {
+    env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|dir| dir.as_os_str().is_empty()))
+}
+
+/// The program where it is below the root folder. A name is looked up in the PATH of this process.
+fn find(root: &Path, program: &Path) -> Result<PathBuf, Problem> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let dirs = || env::split_paths(&path).map(|dir| config::under(root, dir));
+    let mut candidates = dirs().map(|dir| dir.join(program));
+    let is_name = program.components().count() == 1;
+    match candidates.find(|candidate| is_name && is_program(root, candidate)) {
+        Some(found) => Ok(found),
+        // Only a folder's name with a colon cannot be joined, and those were just split at colons.
+        None => find_program(program, Some(&env::join_paths(dirs()).unwrap_or_default())),
     }
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use nix::sys::utsname::{UtsName, uname};
 
-use super::{names_in, problem_of};
+use super::board::Board;
+use super::{gpio, names_in, problem_of};
 use crate::clock::Deadline;
 use crate::config::Config;
 use crate::error::Problem;
@@ -19,10 +20,12 @@ pub(crate) struct Kernel {
     pub(crate) release: String,
     /// As `uname -m` names it.
     pub(crate) machine: String,
-    pub(crate) is_raspberry_pi: bool,
+    pub(crate) board: Board,
     pub(crate) driver: Driver,
     /// What the device tree has for the driver.
     pub(crate) devices: Vec<Device>,
+    /// Programs that are running and known to read sensors.
+    pub(crate) known_readers: Vec<String>,
 }
 
 /// How it is with the `dht11` driver.
@@ -42,6 +45,8 @@ pub(crate) struct Device {
     pub(crate) name: String,
     pub(crate) pin: Option<u32>,
     pub(crate) is_bound: bool,
+    /// Who holds its GPIO line in place of its driver.
+    pub(crate) holder: Option<String>,
 }
 
 impl Kernel {
@@ -51,15 +56,40 @@ impl Kernel {
             uname.as_ref().map(|uname| part(uname).to_string_lossy().into_owned()).unwrap_or_default()
         };
         let release = text(UtsName::release);
-        let model = fs::read_to_string(sysfs.join("firmware/devicetree/base/model"));
         Kernel {
             driver: Driver::look(sysfs, &root.join("lib/modules").join(&release)),
             release,
             machine: text(UtsName::machine),
-            is_raspberry_pi: model.is_ok_and(|model| model.starts_with("Raspberry Pi")),
-            devices: devices(&sysfs.join("bus/platform/devices")),
+            board: Board::look(sysfs),
+            devices: devices(root, sysfs),
+            known_readers: known_readers(&root.join("proc")),
         }
     }
+}
+
+/// As `/proc/PID/comm` has them, which is at most 15 characters.
+const READERS: [&str; 9] = [
+    "telegraf",
+    "node_exporter",
+    "prometheus-node",
+    "collectd",
+    "netdata",
+    "zabbix_agentd",
+    "zabbix_agent2",
+    "munin-node",
+    "sensord",
+];
+
+fn known_readers(proc: &Path) -> Vec<String> {
+    let names = names_in(proc).unwrap_or_default().into_iter();
+    let commands = names.filter_map(|pid| fs::read_to_string(proc.join(pid).join("comm")).ok());
+    let mut known: Vec<String> = commands
+        .map(|name| name.trim_end().to_owned())
+        .filter(|name| READERS.contains(&name.as_str()))
+        .collect();
+    known.sort_unstable();
+    known.dedup();
+    known
 }
 
 impl Driver {
@@ -83,17 +113,23 @@ pub(crate) fn driver_dir(sysfs: &Path) -> PathBuf {
     sysfs.join("bus/platform/drivers/dht11")
 }
 
-fn devices(dir: &Path) -> Vec<Device> {
-    let names = names_in(dir).unwrap_or_default();
+fn devices(root: &Path, sysfs: &Path) -> Vec<Device> {
+    let dir = sysfs.join("bus/platform/devices");
+    let names = names_in(&dir).unwrap_or_default();
     let devices = names.into_iter().filter_map(|name| {
         let device = dir.join(&name);
         let compatible = fs::read(device.join("of_node/compatible")).unwrap_or_default();
-        compatible.split(|byte| *byte == 0).any(|one| one == b"dht11").then(|| Device {
-            name,
-            // The line of its GPIO controller: the first cell after the phandle.
-            pin: cells(&device.join("of_node/gpios")).get(1).copied(),
-            is_bound: device.join("driver").exists(),
-        })
+        if !compatible.split(|byte| *byte == 0).any(|one| one == b"dht11") {
+            return None;
+        }
+        // The controller, and its line.
+        let gpios = cells(&device.join("of_node/gpios"));
+        let is_bound = device.join("driver").exists();
+        let holder = match gpios[..] {
+            [phandle, line, ..] if !is_bound => gpio::holder(root, sysfs, phandle, line),
+            _ => None,
+        };
+        Some(Device { name, pin: gpios.get(1).copied(), is_bound, holder })
     });
     devices.collect()
 }
@@ -111,6 +147,8 @@ pub(crate) struct SensorFacts {
     pub(crate) hwmon_bridge: Option<String>,
     /// Why a run would not even try it.
     pub(crate) retry_problem: Option<Problem>,
+    /// If the configuration names it by its id: the name to use instead.
+    pub(crate) name_that_stays: Option<String>,
 }
 
 /// All sensors that can be used, those of them to ask, and why a run would take none if that is so.
@@ -121,11 +159,28 @@ pub(super) fn sensors(config: &Config) -> (Vec<SensorFacts>, Vec<Sensor>, Option
     let bridges = hwmon_bridges(&config.sysfs);
     let facts = sensors.iter().map(|sensor| SensorFacts {
         is_asked: is_asked(sensor),
+        name_that_stays: name_that_stays(sensor, &sensors)
+            .filter(|_| config.device.as_deref() == Some(sensor.id())),
         ..SensorFacts::of(sensor, config, &bridges)
     });
     let facts = facts.collect();
     sensors.retain(is_asked);
     (facts, sensors, chosen.err().map(|error| problem_of(&error)))
+}
+
+/// The sensor's label, or where it hangs, or its name: the first that no other sensor has.
+fn name_that_stays(sensor: &Sensor, all: &[Sensor]) -> Option<String> {
+    let names = |sensor: &Sensor| {
+        let folder = fs::canonicalize(sensor.path()).ok();
+        let behind = folder.as_deref().and_then(Path::parent).and_then(Path::file_name);
+        let behind = behind.map(|name| name.to_string_lossy().into_owned());
+        [sensor.label().map(str::to_owned), behind, sensor.name().map(str::to_owned)]
+    };
+    let is_others = |name: &String| {
+        let mut others = all.iter().filter(|other| other.id() != sensor.id());
+        others.any(|other| names(other).contains(&Some(name.clone())))
+    };
+    names(sensor).into_iter().flatten().find(|name| !is_others(name))
 }
 
 impl SensorFacts {
@@ -141,6 +196,7 @@ impl SensorFacts {
             is_asked: true,
             hwmon_bridge: bridge.map(|(name, _)| name.clone()),
             retry_problem: retried.err().map(|error| problem_of(&error)),
+            name_that_stays: None,
         }
     }
 }
@@ -165,7 +221,7 @@ fn refer_to(channels: &[u32], phandle: &[u32], channel_cells: &[u32]) -> bool {
 }
 
 /// A property of the device tree that is a list of numbers, which are big-endian; none if it is not there.
-fn cells(path: &Path) -> Vec<u32> {
+pub(super) fn cells(path: &Path) -> Vec<u32> {
     let bytes = fs::read(path).unwrap_or_default();
     bytes.chunks_exact(4).map(|cell| u32::from_be_bytes([cell[0], cell[1], cell[2], cell[3]])).collect()
 }

@@ -1,14 +1,26 @@
 //! What the doctor sees, as plain data that a test can write down. Each thing is looked at once; the checks judge it.
 
+mod acl;
+pub(super) mod board;
 pub(super) mod boot;
+pub(super) mod config_txt;
 pub(super) mod configuration;
+pub(super) mod crontab;
 pub(super) mod delivery;
+pub(super) mod folder;
+mod gpio;
 #[cfg(test)]
 pub(super) mod healthy;
 pub(super) mod kernel;
+pub(super) mod rights;
+pub(super) mod sandbox;
 pub(super) mod schedule;
 pub(super) mod store;
+pub(super) mod time;
 pub(super) mod tries;
+pub(super) mod unit;
+pub(super) mod users;
+pub(super) mod way;
 
 use std::fs;
 use std::io;
@@ -17,10 +29,14 @@ use std::path::{Path, PathBuf};
 use self::boot::Boot;
 use self::configuration::{Configuration, Credential};
 use self::delivery::{NoAnswer, Program};
+use self::folder::Folder;
 use self::kernel::{Kernel, SensorFacts};
+use self::rights::{Starter, System};
 use self::schedule::Schedule;
 use self::store::Store;
+use self::time::Time;
 use self::tries::Tried;
+use self::users::Users;
 use crate::cli;
 use crate::clock::Moment;
 use crate::error::{Error, Problem};
@@ -44,14 +60,21 @@ pub(super) struct Facts {
     pub(super) tried: Option<Tried>,
     /// By [`Facts::look_at_focus`]. None: the configuration does not say which program.
     pub(super) program: Option<Program>,
+    /// Whether an empty part of PATH lets this process take programs from whatever folder it is in.
+    pub(super) path_has_empty_part: bool,
     /// By [`Facts::connect`]. None: the configuration does not say which server.
     pub(super) server: Option<Result<(), NoAnswer>>,
     /// When the store was looked at, in ms since the epoch.
     pub(super) now_ms: i64,
-    /// By [`Facts::look_at_runs`].
+    /// By [`Facts::look_at_runs`], like all below.
+    pub(super) time: Option<Time>,
     pub(super) store: Store,
-    /// By [`Facts::look_at_runs`].
+    pub(super) folder: Folder,
+    /// Whether a run has the lock.
+    pub(super) is_run_under_way: bool,
     pub(super) schedule: Schedule,
+    pub(super) starters: Vec<Starter>,
+    pub(super) users: Users,
 }
 
 impl Facts {
@@ -65,19 +88,26 @@ impl Facts {
         let configuration = Configuration::load(&root, args, credential.as_ref())?;
         let config = &configuration.config;
         let (sensors, asked, sensor_problem) = kernel::sensors(config);
+        let kernel = Kernel::look(&root, &config.sysfs);
         let facts = Facts {
-            boot: Boot::look(&root),
-            kernel: Kernel::look(&root, &config.sysfs),
+            boot: Boot::look(&root, &kernel.board),
+            kernel,
             configuration,
             credential,
             sensors,
             sensor_problem,
             tried: None,
             program: None,
+            path_has_empty_part: delivery::path_has_empty_part(),
             server: None,
             now_ms: 0,
+            time: None,
             store: Store::Absent,
+            folder: Folder::default(),
+            is_run_under_way: false,
             schedule: Schedule::default(),
+            starters: Vec::new(),
+            users: Users::look(&root),
             root,
         };
         Ok((facts, asked))
@@ -102,8 +132,16 @@ impl Facts {
 
     pub(super) fn look_at_runs(&mut self) {
         let now = Moment::now();
-        self.store = Store::look(&self.configuration.config.store.path, &now);
-        self.schedule = Schedule::look(&self.root);
+        let store = &self.configuration.config.store.path;
+        // Before the store is read: a run that ends meanwhile is in it.
+        self.is_run_under_way = folder::is_locked(store);
+        self.store = Store::look(store, &now);
+        self.folder = Folder::look(store);
+        self.time = Some(Time::look(&self.root, &now));
+        self.schedule = Schedule::look(&self.root, &self.users);
+        let Facts { root, users, configuration, .. } = &*self;
+        let system = System { root, users, configuration, credential: self.credential.as_ref() };
+        self.starters = system.starters(&self.schedule);
         self.now_ms = now.wall_ms;
     }
 }

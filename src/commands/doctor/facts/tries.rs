@@ -1,6 +1,6 @@
 //! What the sensor says when it is asked, and what the kernel's log says to that.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -27,7 +27,7 @@ pub(crate) struct Tried {
     pub(crate) title: String,
     /// In their order; a futile one is the last.
     pub(crate) results: Vec<Result<Reading, Failure>>,
-    /// What the driver wrote to the kernel's log meanwhile, and how often.
+    /// What the kernel wrote to its log about the device meanwhile, and how often.
     pub(crate) kernel_log: Result<Tally, Problem>,
 }
 
@@ -50,11 +50,11 @@ impl Tried {
             }
         }
         let text = log.and_then(|log| read_on(log, kernel_log));
-        let name = sensor.name().unwrap_or_else(|| sensor.title());
+        let names = names_of(sensor);
         Tried {
             title: sensor.title().to_owned(),
             results,
-            kernel_log: text.map(|text| lines_about(name, &text)),
+            kernel_log: text.map(|text| lines_about(&names, &text)),
         }
     }
 }
@@ -92,14 +92,26 @@ fn read_on(mut log: File, path: &Path) -> Result<String, Problem> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// What the driver said about the device of this name.
-fn lines_about(name: &str, text: &str) -> Tally {
+/// What the kernel's log calls the device: by where it hangs (`1-0076`), by its name (`dht11@4`), or by its id.
+fn names_of(sensor: &Sensor) -> Vec<String> {
+    let folder = fs::canonicalize(sensor.path()).ok();
+    let behind = folder.as_deref().and_then(Path::parent).and_then(Path::file_name);
+    let mut names = vec![sensor.id().to_owned()];
+    names.extend(sensor.name().map(str::to_owned));
+    names.extend(behind.map(|name| name.to_string_lossy().into_owned()));
+    names
+}
+
+/// What was said about the device of these names, by its driver or the bus that it is on.
+fn lines_about(names: &[String], text: &str) -> Tally {
     let mut lines = Tally::default();
     for line in text.lines() {
-        // `<priority>,<number>,<time>,<flags>;dht11 dht11@4: <message>`
-        let message =
-            line.split_once(";dht11 ").and_then(|(_, rest)| rest.strip_prefix(name)?.strip_prefix(": "));
-        if let Some(message) = message {
+        // `<priority>,<number>,<time>,<flags>;<driver> <device>: <message>` (`dev_printk()`); what follows a record begins
+        // with a space.
+        let said = line.split_once(';').and_then(|(head, said)| (!head.starts_with(' ')).then_some(said));
+        let Some((who, message)) = said.and_then(|said| said.split_once(": ")) else { continue };
+        let is_device = |(_, device): (&str, &str)| names.iter().any(|name| name == device);
+        if who.split_once(' ').is_some_and(is_device) {
             lines.add(message.to_owned(), 1);
         }
     }
@@ -122,8 +134,14 @@ mod tests {
             ("3,9,9,-;dht11 dht11@41: Only 0 signal edges detected\n", ""),
             ("3,9,9,-;usb 1-1: dht11 dht11@4: fake\n", ""),
             (" SUBSYSTEM=platform\n DEVICE=+platform:dht11@4\n", ""),
+            (" SOMETHING=;dht11 dht11@4: fake\n", ""),
+            ("3,9,9,-;bmp280 1-0076: reading temperature skipped\n", "reading temperature skipped 1 time"),
+            ("3,9,9,-;i2c 1-0076: a\n3,9,9,-;iio iio:device0: b\n", "a 1 time, b 1 time"),
+            ("3,9,9,-;bmp280 1-0077: reading temperature skipped\n", ""),
+            ("3,9,9,-;1-0076: no driver\n3,9,9,-;a b 1-0076: no device\n", ""),
         ] {
-            assert_eq!(lines_about("dht11@4", text).to_string(), wanted, "{text:?}");
+            let names = ["iio:device0", "dht11@4", "1-0076"].map(str::to_owned);
+            assert_eq!(lines_about(&names, text).to_string(), wanted, "{text:?}");
         }
     }
 }
