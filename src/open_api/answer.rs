@@ -143,6 +143,8 @@ fn whole(value: &Value) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::reading::Reading;
 
@@ -160,6 +162,19 @@ mod tests {
         );
         assert_eq!((rows[0].oname.as_deref(), rows[0].pcode), (Some("pi2w"), Some(7000)));
         assert_ne!(rows[0].values, rows[1].values);
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_is_taken_for_another(body in r#"\PC*|[ \[\]{}:,"a-z0-9.e-]{0,40}|\[\{"time":[0-9]{1,19}(\.[0-9]{1,4})?(,"oid":"?-?[0-9]{1,30}"?)?\}\]"#) {
+            if let Ok(rows) = rows(body.as_bytes(), &Field::DEFAULT) {
+                let array: Vec<serde_json::Map<String, Value>> = serde_json::from_str(&body).unwrap();
+                prop_assert_eq!(array.len(), rows.len());
+                prop_assert!(array.iter().all(|row| row["time"].is_number()));
+            }
+            let message = message(body.as_bytes()).unwrap_or_default();
+            prop_assert!(message.chars().count() <= LONGEST_MESSAGE && !message.contains(char::is_control));
+        }
     }
 
     #[test]

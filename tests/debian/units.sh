@@ -100,12 +100,35 @@ timeout = "100ms"
 path = "$work/readings.db"
 wait-for-clock = "0s"
 END
-    status=0
-    FOCUS_FAULT=$2 FOCUS_RECORD=$work/record \
-        unshare --map-user=1000 --map-group=1000 strace -f -qq -o "$work/trace" "$program" \
-        --config "$work/iio-focus.toml" --sysfs "$work/sys" 2>"$work/said" || status=$?
-    [ $status = "$1" ] || fail "a run with FOCUS_FAULT=$2 ended with $status: $(cat "$work/said")"
+    FOCUS_FAULT=$2 FOCUS_RECORD=$work/record traced "$1" --sysfs "$work/sys"
+}
+traced() { # STATUS ARGUMENT...
+    wanted=$1 status=0
+    shift
+    unshare --map-user=1000 --map-group=1000 strace -f -qq -o "$work/trace" "$program" \
+        --config "$work/iio-focus.toml" "$@" >"$work/said" 2>&1 || status=$?
+    [ $status = "$wanted" ] || fail "$* with FOCUS_FAULT=${FOCUS_FAULT:-}: ended with $status: $(cat "$work/said")"
     sed -n 's/^[0-9]* *\([a-z_0-9]*\)(.*/\1/p' "$work/trace" >>"$work/calls"
+}
+# WhaTap's Open API, played over TLS: readings of an hour ago did not arrive there.
+run_verify() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=api \
+        -addext subjectAltName=IP:127.0.0.1 -keyout "$work/key" -out "$work/certificate" 2>/dev/null
+    cat "$work/certificate" "$work/key" >"$work/api.pem"
+    tests/stand-in/open-api.py --token T --pcode 7000 --record "$work/record" --faults "$work/faults" --log "$work/asked" \
+        --port-file "$work/api-port" --certificate "$work/api.pem" &
+    api=$!
+    until [ -s "$work/api-port" ]; do
+        kill -0 $api || fail 'the Open API did not start'
+        sleep 0.05
+    done
+    sqlite3 "$work/readings.db" "DELETE FROM backlog; UPDATE reading SET taken_ms = taken_ms - 3600000, delivered_ms = taken_ms"
+    printf '[verify]\ntoken = "T"\npause = "0s"\nurl = "https://127.0.0.1:%s"\n' "$(cat "$work/api-port")" >>"$work/iio-focus.toml"
+    asked=0
+    (CURL_CA_BUNDLE=$work/certificate traced 1 verify --requeue) || asked=$?
+    kill $api
+    [ $asked = 0 ] || exit 1
+    grep -q '^request' "$work/asked" || fail "verify did not ask: $(cat "$work/said")"
 }
 start_listener
 ln -sf /proc/self/mem "$device/in_temp_input"
@@ -114,10 +137,11 @@ rm "$device/in_temp_input"
 echo 20600 >"$device/in_temp_input"
 run 0 good
 run 69 hang
+run_verify
 sort -u "$work/calls" >"$work/used"
 for call in execve prctl flock connect signalfd4 kill fsync; do
     grep -qx $call "$work/used" || fail "the trace has no $call: it is not of a whole run"
 done
 refused=$(comm -23 "$work/used" "$allowed"; comm -12 "$work/used" "$denied")
 [ -z "$refused" ] || fail "the filter refuses $refused"
-echo "units: all $(wc -l <"$work/used") system calls of a run pass the filter"
+echo "units: all $(wc -l <"$work/used") system calls of a run and of verify pass the filter"

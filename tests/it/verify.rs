@@ -419,4 +419,7 @@ fn an_option_that_does_not_go_with_it_is_refused() {
     let machine = Machine::new();
     let outcome = machine.outcome(&mut machine.bare(&[PROGRAM, "--device", "x", "verify"]));
     outcome.fails(64, &["--device does not go with this command"]);
+    let machine = asking("https://127.0.0.1:1");
+    verify(&machine, &["--json", "--log", "stderr"]).fails(64, &["only one of them at a time"]);
+    verify(&machine, &["--log", "paper"]).fails(64, &["--log: must be auto, syslog or stderr"]);
 }

@@ -41,6 +41,9 @@ const NAMED: usize = 5;
 /// [`Error::Usage`] or [`Error::Config`] if the command line or the configuration is wrong; [`Error::NotAsked`] if WhaTap
 /// cannot be asked; [`Error::Store`] or [`Error::NotKept`] if the store cannot be read or has no such reading.
 pub fn run(args: &cli::Args, verify: &cli::Verify) -> Result<Exit, Error> {
+    if verify.json && verify.log.is_some() {
+        return Err(Error::Usage(Problem::new("--json and --log: only one of them at a time")));
+    }
     let destination = match &verify.log {
         Some(log) => config::log_destination(Some(log))?,
         None => Destination::Stderr,
