@@ -79,6 +79,7 @@ format: | need-check
 lint: | need-check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --quiet
+	@packaging/tools/advisories.sh
 
 test: | need-check
 	$(CARGO) test --locked --quiet
@@ -160,6 +161,7 @@ fuzz: | need-build
 			$(target)/fuzz/kept/$$target tests/fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) \
 			-timeout=10 -artifact_prefix=$(target)/fuzz/$$target- $$flags || exit; \
 	done
+	DRAW_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --locked --quiet --test it whole_run -- --nocapture
 
 demo: program
 	@$(CARGO) build --release --locked --examples

@@ -10,7 +10,7 @@ pub mod error;
 pub mod failure;
 pub mod focus;
 pub mod logger;
-mod open;
+pub mod open;
 pub mod open_api;
 pub mod output;
 pub mod plausibility;

@@ -16,12 +16,14 @@ use nix::sys::time::TimeSpec;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The flags with which nothing is waited for, and no link is followed in the last part of the path.
-pub(crate) fn careful() -> OFlag {
+#[must_use]
+pub fn careful() -> OFlag {
     OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY
 }
 
 /// What it is, if it is no regular file: `a pipe`.
-pub(crate) fn odd_kind(kind: FileType) -> Option<&'static str> {
+#[must_use]
+pub fn odd_kind(kind: FileType) -> Option<&'static str> {
     let kinds = [
         (kind.is_symlink(), "a symbolic link"),
         (kind.is_dir(), "a folder"),
@@ -33,7 +35,10 @@ pub(crate) fn odd_kind(kind: FileType) -> Option<&'static str> {
 }
 
 /// Opens it to be read, without waiting until a pipe is written to.
-pub(crate) fn without_waiting(path: &Path) -> io::Result<File> {
+///
+/// # Errors
+/// It cannot be opened.
+pub fn without_waiting(path: &Path) -> io::Result<File> {
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
 }
@@ -43,7 +48,7 @@ pub(crate) fn without_waiting(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// It cannot be opened or read, or it is a pipe that nobody writes to, or nothing comes for 5 s.
-pub(crate) fn read(path: &Path, most: u64) -> io::Result<(Vec<u8>, Metadata)> {
+pub fn read(path: &Path, most: u64) -> io::Result<(Vec<u8>, Metadata)> {
     let mut file = without_waiting(path)?;
     let meta = file.metadata()?;
     let mut bytes = Vec::new();

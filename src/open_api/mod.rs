@@ -88,7 +88,7 @@ impl Project {
         ];
         let reply = curl::post(&curl::Request { url: &url, headers: &headers, body: &body }, clock)?;
         reply.and_then(|reply| answer::rows(&reply, &self.fields)).map_err(|problem| {
-            let what = problem.what.replace(self.token.expose(), "[token]");
+            let what = self.token.hide_in(&problem.what, "[token]");
             Error::NotAsked(Problem {
                 what: format!("what arrived is not known: {what}"),
                 advice: problem.advice,

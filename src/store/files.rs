@@ -88,12 +88,12 @@ impl Owner {
         store.or_else(folder).map(|meta| Owner::of(&meta))
     }
 
-    /// Gives the file to this owner, if it has another one and this process is root.
-    pub(super) fn adopt(self, file: &File, meta: &Metadata) -> io::Result<()> {
-        if self == Owner::of(meta) || !Uid::effective().is_root() {
-            return Ok(());
+    /// Gives the file to this owner, if it has another one and this process is root. A file system without owners keeps its
+    /// own.
+    pub(super) fn adopt(self, file: &File, meta: &Metadata) {
+        if self != Owner::of(meta) && Uid::effective().is_root() {
+            let _ = fchown(file, Some(self.user), Some(self.group));
         }
-        fchown(file, Some(self.user), Some(self.group))
     }
 }
 
@@ -117,9 +117,10 @@ pub(super) fn make(path: &Path, owner: &Owner, mode: u32) -> io::Result<File> {
         .custom_flags(careful().bits())
         .open(path)?;
     let meta = file.metadata()?;
-    owner.adopt(&file, &meta)?;
+    owner.adopt(&file, &meta);
     if meta.mode() & 0o777 != mode {
-        file.set_permissions(Permissions::from_mode(mode))?;
+        // A file system without modes (vfat) says no.
+        let _ = file.set_permissions(Permissions::from_mode(mode));
     }
     Ok(file)
 }

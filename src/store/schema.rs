@@ -188,9 +188,10 @@ impl std::fmt::Display for Trouble {
     }
 }
 
+/// The store is made here and not by SQLite, which would follow a link that was put in its place meanwhile.
+const WRITABLE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
 pub(super) fn connect(path: &Path) -> Result<Connection, Trouble> {
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     mapping::protect();
     if let Ok(meta) = path.symlink_metadata() {
         check_kind(&meta)?;
@@ -204,7 +205,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Trouble> {
     } else {
         reserve_index(path).map_err(Trouble::Files)?;
     }
-    let mut db = open(path, flags)?;
+    let mut db = open(path, WRITABLE)?;
     db.busy_timeout(BUSY)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     db.execute_batch(&format!(
@@ -254,7 +255,7 @@ pub(crate) fn check(db: &Connection) -> Result<(), Trouble> {
 pub(super) fn create(path: &Path, fill: impl Fn(&Connection) -> rusqlite::Result<()>) -> Result<(), Trouble> {
     mapping::protect();
     make_store(path);
-    let mut db = open(path, OpenFlags::default())?;
+    let mut db = open(path, WRITABLE)?;
     db.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;")?;
     migrate(&mut db, fill)?;
     use_log(&db)?;
