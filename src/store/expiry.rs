@@ -5,9 +5,9 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 
 use super::boot::Known;
-use crate::clock::{Moment, millis};
+use crate::clock::{HOUR_MS, Moment, millis};
 
-/// How many rows are looked at in each run: the oldest.
+/// How many rows are looked at in each run while the oldest is too old by more than an hour: the oldest.
 const OLDEST: i64 = 16;
 
 /// In one of so many runs, more is looked at: the oldest of both tables, and as many that the run's number chooses. So rows with a
@@ -46,6 +46,9 @@ pub(super) fn expire(
         db.execute(&text, params![after_leap, now.boot_id, by_boot, by_wall])
     };
     if id % RUNS_APART != 0 {
+        if known.oldest_ms.is_none_or(|oldest_ms| oldest_ms >= by_wall.saturating_sub(HOUR_MS)) {
+            return Ok(());
+        }
         drop("reading", &format!("id < (SELECT min(id) FROM reading) + {OLDEST}"))?;
         return Ok(());
     }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
 use super::backlog;
 use super::boot::BootClock;
-use super::files::{check_kind, reserve_index};
+use super::files::check_kind;
 use super::mapping;
 use super::schema::{self, Trouble};
 use crate::clock::Moment;
@@ -271,8 +271,6 @@ impl History {
 fn open(path: &Path, now: &Moment) -> Result<History, Trouble> {
     mapping::protect();
     check_kind(&path.symlink_metadata().map_err(Trouble::Files)?)?;
-    // Without it, the index may be private to this process, which is enough for one that only reads.
-    let _ = reserve_index(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = schema::open(path, flags)?;
     db.busy_timeout(schema::BUSY)?;

@@ -1,5 +1,6 @@
 //! What is kept: order and times of the backlog, limits, trouble with the file, and one run at a time.
 
+mod clocks;
 mod damage;
 mod full;
 mod trouble;
