@@ -2,6 +2,7 @@
 
 mod clocks;
 mod damage;
+mod drain;
 mod full;
 mod trouble;
 
