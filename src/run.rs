@@ -179,8 +179,7 @@ impl<'a> Run<'a> {
                 Ok(()) => delivery.add(Delivered { id, taken_ms: waiting.taken_ms(&now) }, took),
                 Err(failure) => {
                     let reason = failure.problem.to_string();
-                    let refused =
-                        failure.refused && delivery.number > 0 && delivery.refused() < REFUSED_AT_ONCE;
+                    let refused = failure.refused && delivery.refused() < REFUSED_AT_ONCE;
                     delivery.undelivered.push(Undelivered { id, reason, refused });
                     delivery.backlog_waits.get_or_insert(failure.problem);
                 }
@@ -236,7 +235,10 @@ impl<'a> Run<'a> {
         };
         let end = RunEnd { at: self.clock.moment(), status: exit.status(), alert_raised };
         let own = reason.map(|reason| Undelivered { id, reason, refused: false });
-        let undelivered: Vec<_> = delivery.undelivered.iter().cloned().chain(own).collect();
+        // Only a focus that delivered another one refused this one.
+        let judged =
+            |one: &Undelivered| Undelivered { refused: one.refused && delivery.number > 0, ..one.clone() };
+        let undelivered: Vec<_> = delivery.undelivered.iter().map(judged).chain(own).collect();
         let backlog = self.store.settle(id, &delivery.unmarked, &undelivered, &end);
         Outcome { exit, backlog }
     }

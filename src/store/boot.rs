@@ -39,6 +39,10 @@ pub(super) struct Known {
     machine: Option<String>,
     /// After which reading the wall clock leapt last.
     pub(super) leap: Option<i64>,
+    /// How many readings wait to be delivered.
+    pub(super) waiting: u32,
+    /// When the oldest reading was taken.
+    pub(super) oldest_ms: Option<i64>,
 }
 
 impl Known {
@@ -49,13 +53,15 @@ impl Known {
             .optional()?;
         db.query_row(
             "SELECT (SELECT offset_ms FROM boot WHERE boot_id = ?1), (SELECT certain FROM boot WHERE boot_id = ?1),
-                    (SELECT id FROM machine), (SELECT max(after_id) FROM leap)",
+                    (SELECT id FROM machine), (SELECT max(after_id) FROM leap),
+                    (SELECT count(*) FROM backlog) + (SELECT count(*) FROM parked),
+                    (SELECT taken_ms FROM reading ORDER BY id LIMIT 1)",
             [&now.boot_id],
             |row| {
                 let offset_ms: Option<i64> = row.get(0)?;
                 let certain: Option<bool> = row.get(1)?;
                 let clock = offset_ms.zip(certain).map(|(offset_ms, certain)| BootClock { offset_ms, certain });
-                Ok(Known { newest, clock, machine: row.get(2)?, leap: row.get(3)? })
+                Ok(Known { newest, clock, machine: row.get(2)?, leap: row.get(3)?, waiting: row.get(4)?, oldest_ms: row.get(5)? })
             },
         )
     }

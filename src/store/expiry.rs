@@ -5,17 +5,20 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 
 use super::boot::Known;
-use crate::clock::{Moment, millis};
+use crate::clock::{HOUR_MS, Moment, millis};
 
-/// How many rows are looked at in each run: the oldest.
+/// How many rows are looked at in each run while the oldest is too old by more than an hour: the oldest.
 const OLDEST: i64 = 16;
 
-/// In one of so many runs, more is looked at: the oldest of both tables, and as many that the run's number chooses. So rows with a
-/// time in the future, which stay, do not hide those behind them.
+/// In one of so many runs, more is looked at, in both tables.
 const RUNS_APART: i64 = 16;
 
-/// How many rows of a table are looked at then, twice.
-const MORE: i64 = 64;
+/// So many of the oldest rows are looked at then. Those with a time in the future stay and are passed over.
+const OLDEST_THEN: i64 = 1024;
+
+/// So many go then at most, and so many others are looked at, from a place that the run's number chooses: there may be more rows with a
+/// time in the future.
+const AT_ONCE: i64 = 64;
 
 /// For so many runs after a leap of the clock, nothing from before it goes: the new time may be the wrong one.
 const RUNS_AFTER_LEAP: i64 = 1440;
@@ -34,32 +37,33 @@ pub(super) fn expire(
     let after_leap = known.leap.filter(|leap| newest.saturating_sub(*leap) < RUNS_AFTER_LEAP).unwrap_or(-1);
     let by_wall = now.wall_ms.saturating_sub(keep_ms);
     let by_boot = now.boot_ms.saturating_sub(keep_ms);
-    let drop = |table: &str, chosen: &str| {
+    let drop = |table: &str, chosen: &str, most: i64| {
         let (ended_ms, number, delivered) = match table {
             "reading" => ("taken_ms", "id", "delivered_ms IS NOT NULL"),
             _ => ("ended_ms", "after_id", "1"),
         };
+        // The numbers are part of the text: SQLite prepares a statement again when a limit is bound to it.
         let text = format!(
-            "DELETE FROM {table} WHERE {chosen} AND {number} > ?1 AND {delivered}
-               AND iif(boot_id = ?2 AND boot_id <> '', boot_ms < ?3, {ended_ms} < ?4)"
+            "DELETE FROM {table} WHERE id IN (
+                 SELECT id FROM {table} WHERE {chosen} AND {number} > ?1 AND {delivered}
+                   AND iif(boot_id = ?2 AND boot_id <> '', boot_ms < ?3, {ended_ms} < ?4) LIMIT {most})"
         );
         db.execute(&text, params![after_leap, now.boot_id, by_boot, by_wall])
     };
+    let oldest = |table: &str, number: i64| format!("id < (SELECT min(id) FROM {table}) + {number}");
     if id % RUNS_APART != 0 {
-        drop("reading", &format!("id < (SELECT min(id) FROM reading) + {OLDEST}"))?;
+        if known.oldest_ms.is_some_and(|oldest_ms| oldest_ms < by_wall.saturating_sub(HOUR_MS)) {
+            drop("reading", &oldest("reading", OLDEST), OLDEST)?;
+        }
         return Ok(());
     }
-    let step = (id / RUNS_APART).saturating_mul(MORE);
+    // Far apart from run to run, and not in step with the number of rows, which grows with the runs.
+    let place = (id / RUNS_APART).wrapping_mul(0x9e37_79b9) & 0xffff_ffff;
     for table in ["reading", "miss"] {
-        // The numbers are part of the text: SQLite prepares a statement again when a limit is bound to it.
-        let chosen = format!(
-            "id IN (
-                 WITH span (first, length) AS (SELECT min(id), max(id) - min(id) + 1 FROM {table}),
-                      start (id) AS (SELECT first FROM span
-                                     UNION SELECT first + {step} % length FROM span)
-                 SELECT {table}.id FROM start JOIN {table} ON {table}.id >= start.id AND {table}.id < start.id + {MORE})"
-        );
-        drop(table, &chosen)?;
+        drop(table, &oldest(table, OLDEST_THEN), AT_ONCE)?;
+        let first = format!("(SELECT min(id) FROM {table})");
+        let start = format!("{first} + {place} % ((SELECT max(id) FROM {table}) - {first} + 1)");
+        drop(table, &format!("id BETWEEN {start} AND {start} + {AT_ONCE}"), AT_ONCE)?;
     }
     Ok(())
 }

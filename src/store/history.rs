@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use nix::errno::Errno;
+use nix::sys::statvfs::{FsFlags, statvfs};
 use rusqlite::types::{FromSqlError, ValueRef};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
 
 use super::backlog;
 use super::boot::BootClock;
-use super::files::{check_kind, reserve_index, with_suffix};
+use super::files::{check_kind, with_suffix};
 use super::schema::{self, Trouble};
 use super::{mapping, reading_of};
 use crate::clock::Moment;
-use crate::error::{Error, Exit, Problem, errno};
+use crate::error::{Error, Exit, Problem};
 use crate::failure::Tally;
 use crate::reading::Reading;
 
@@ -312,16 +312,13 @@ impl History {
 fn open(path: &Path, now: &Moment) -> Result<History, Trouble> {
     mapping::protect();
     check_kind(&path.symlink_metadata().map_err(Trouble::Files)?)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = match reserve_index(path).map_err(|error| errno(&error)) {
-        Err(Some(errno @ (Errno::ENOSPC | Errno::EDQUOT | Errno::EROFS))) => {
-            schema::open(without_index(path, errno).as_ref(), flags | OpenFlags::SQLITE_OPEN_URI)?
+    let db = match connect(path, OpenFlags::empty()) {
+        // The log's index cannot be made or written, as on a full disk or on one that is read-only.
+        Err(Trouble::Sqlite(error)) if is_refusal(&error) => {
+            connect(without_index(path).as_ref(), OpenFlags::SQLITE_OPEN_URI)?
         }
-        // Without it, the index may be private to this process, which is enough for one that only reads.
-        _ => schema::open(path, flags)?,
+        opened => opened?,
     };
-    db.busy_timeout(schema::BUSY)?;
-    schema::check(&db)?;
     let boots = db
         .prepare("SELECT boot_id, offset_ms, certain FROM boot")?
         .query_map([], |row| Ok((row.get(0)?, BootClock { offset_ms: row.get(1)?, certain: row.get(2)? })))?
@@ -329,12 +326,26 @@ fn open(path: &Path, now: &Moment) -> Result<History, Trouble> {
     Ok(History { db, now: now.clone(), boots })
 }
 
+fn connect(path: &Path, more: OpenFlags) -> Result<Connection, Trouble> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+    let db = schema::open(path, flags)?;
+    db.busy_timeout(schema::BUSY)?;
+    schema::check(&db)?;
+    Ok(db)
+}
+
+fn is_refusal(error: &rusqlite::Error) -> bool {
+    use ErrorCode::{CannotOpen, DiskFull, ReadOnly, SystemIoFailure};
+    matches!(error.sqlite_error_code(), Some(CannotOpen | DiskFull | ReadOnly | SystemIoFailure))
+}
+
 /// The address of the store for a reader that writes nothing, and makes the log's index in its memory if no run has it
 /// open (`sqlite.org/walformat.html`, `sqlite.org/uri.html`). It is no way for every reader: while a run is under way, it
 /// can show what was there a little earlier.
-fn without_index(path: &Path, errno: Errno) -> String {
+fn without_index(path: &Path) -> String {
     // Where nobody can write and there is no log, the file alone is the store.
-    let is_all = errno == Errno::EROFS && !with_suffix(path, "-wal").exists();
+    let read_only = statvfs(path).is_ok_and(|disk| disk.flags().contains(FsFlags::ST_RDONLY));
+    let is_all = read_only && !with_suffix(path, "-wal").exists();
     let how = if is_all { "immutable=1" } else { "readonly_shm=1" };
     let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     format!("file:{path}?{how}")

@@ -1,9 +1,9 @@
 //! The index of the write-ahead log is a file that SQLite maps into memory. Where a mapped page cannot be read or written,
 //! because the card is full or bad, there is no error: the kernel sends SIGBUS, which ends the process.
 //!
-//! Blocks that are reserved beforehand prevent most of this, but not on a file system that writes each block anew to another
-//! place (btrfs), and not if another program cuts the file. So SIGBUS is handled: all that is mapped becomes private to this process,
-//! as it is, and nothing that SQLite writes from then on reaches a file. To every other process this looks as if this
+//! So blocks are reserved before a part is mapped. SQLite writes one byte in each 4096, which leaves holes where blocks are
+//! smaller. That is not enough on a file system that cannot reserve (ext3) or that writes each block anew to another place (btrfs), nor
+//! if another program cuts the file. So SIGBUS is handled, too: all that is mapped becomes private to this process, as it is, and nothing that SQLite writes from then on reaches a file. To every other process this looks as if this
 //! one had been killed at that moment, which SQLite is made for, and this one goes on without the store.
 
 #![allow(unsafe_code, reason = "memory maps and a signal handler")]
@@ -112,6 +112,15 @@ unsafe extern "C" fn map(
     file: c_int,
     offset: off64_t,
 ) -> *mut c_void {
+    if protection & libc::PROT_WRITE != 0 {
+        let length = i64::try_from(length).unwrap_or(i64::MAX);
+        // SAFETY: fallocate takes numbers only.
+        let reserved = unsafe { libc::fallocate64(file, 0, offset, length) };
+        // Other errors say that this file system cannot reserve.
+        if reserved != 0 && matches!(Errno::last(), Errno::ENOSPC | Errno::EDQUOT) {
+            return libc::MAP_FAILED;
+        }
+    }
     // SAFETY: as SQLite asks for it.
     let mapped = unsafe { libc::mmap64(address, length, protection, flags, file, offset) };
     let unused = MAPPINGS.iter().find(|mapping| mapping.length.load(SeqCst) == 0);

@@ -200,7 +200,7 @@ impl Store {
             insert(&transaction, id, new)?;
             expiry::expire(&transaction, id, &known, &new.taken, keep)?;
             transaction.execute("INSERT INTO backlog (id) VALUES (?1)", [id])?;
-            let waiting = backlog::count(&transaction)?;
+            let waiting = known.waiting.saturating_add(1);
             let over = waiting.saturating_sub(limit);
             if over > 0 {
                 backlog::drop_oldest(&transaction, over)?;

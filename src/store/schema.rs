@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::files::{check_kind, has_log, is_empty, make_store, reserve_index};
+use super::files::{check_kind, has_log, is_empty, make_store};
 use super::guard::{PROCESSOR_TIME, bound, open_carefully};
 use super::{mapping, renewal};
 use crate::error::describe;
@@ -70,12 +70,11 @@ const MIGRATIONS: [&str; 4] = [
     ALTER TABLE backlog ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;     -- how often focus refused it
     -- Undelivered readings that are passed over for now.
     CREATE TABLE parked (
-        id       INTEGER PRIMARY KEY REFERENCES reading ON DELETE CASCADE,
+        id       INTEGER PRIMARY KEY,
         due_id   INTEGER NOT NULL,      -- the run that takes this reading, or a later one, tries it again
         refusals INTEGER NOT NULL,      -- how often focus refused it
         machine  TEXT                   -- the other machine that took it; null: this one
     ) STRICT;
-    CREATE INDEX parked_due ON parked (due_id);
     -- The wall clock leapt forward by more than readings are kept, after this reading.
     CREATE TABLE leap (after_id INTEGER PRIMARY KEY) STRICT;
     DROP VIEW run;
@@ -202,8 +201,6 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Trouble> {
             return Err(Trouble::LogAlone);
         }
         make_store(path);
-    } else {
-        reserve_index(path).map_err(Trouble::Files)?;
     }
     let mut db = open(path, WRITABLE)?;
     db.busy_timeout(BUSY)?;
@@ -215,7 +212,6 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Trouble> {
     match check(&db) {
         Err(Trouble::Older(_)) => {
             migrate(&mut db, |_| Ok(()))?;
-            reserve_index(path).map_err(Trouble::Files)?;
             use_log(&db)?;
         }
         checked => checked?,

@@ -63,6 +63,14 @@ impl Site {
         site
     }
 
+    /// The same, but the store is of the first version.
+    fn first_version() -> Site {
+        let site = Site::new();
+        let db = Connection::open(site.machine.path("template/readings.db")).unwrap();
+        db.execute_batch(crate::store::TO_FIRST_VERSION).unwrap();
+        site
+    }
+
     fn measure(&self, temperature_mdegc: i32) {
         let attribute = self.machine.path("sys/bus/iio/devices/iio:device0/in_temp_input");
         fs::write(attribute, format!("{temperature_mdegc}\n")).unwrap();
@@ -210,11 +218,21 @@ fn killed_at_any_system_call_a_run_loses_nothing() {
 
 #[test]
 fn killed_while_a_damaged_store_is_replaced_a_run_loses_nothing() {
-    let mut calls = calls(&Site::damaged());
+    killed_at_each_change_nothing_is_lost(Site::damaged, "rename");
+}
+
+#[test]
+fn killed_while_a_store_is_brought_up_to_date_a_run_loses_nothing() {
+    killed_at_each_change_nothing_is_lost(Site::first_version, "pwrite64");
+}
+
+/// Kills a run at each of its calls that change a file, of which there are several of this name.
+fn killed_at_each_change_nothing_is_lost(site: fn() -> Site, several: &str) {
+    let mut calls = calls(&site());
     let changes = ["rename", "unlink", "pwrite64", "fsync", "fdatasync", "ftruncate", "close", "fcntl"];
     calls.retain(|call| changes.contains(&call.name.as_str()));
-    assert!(calls.iter().filter(|call| call.name == "rename").count() >= 3, "{calls:?}");
-    on_all_of(Site::damaged, &calls, |site, call| {
+    assert!(calls.iter().filter(|call| call.name == several).count() >= 3, "{calls:?}");
+    on_all_of(site, &calls, |site, call| {
         let inject = format!("inject={}:signal=KILL:when={}", call.name, call.ordinal);
         let status = site.interrupted(&["-e", &inject]);
         assert!([0, 1009].contains(&status), "{inject}: {status}");

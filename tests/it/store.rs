@@ -1,6 +1,8 @@
 //! What is kept: order and times of the backlog, limits, trouble with the file, and one run at a time.
 
+mod clocks;
 mod damage;
+mod drain;
 mod full;
 mod trouble;
 
@@ -13,6 +15,12 @@ use rusqlite::Connection;
 use crate::machine::{Machine, Outcome, pid_of};
 
 const DELIVERED: &str = "temperature=20.6 humidity=24.4 device=htu21 attempts=1 delivered=1 backlog=";
+
+/// Makes of a store what the first version would have made.
+pub(crate) const TO_FIRST_VERSION: &str = "
+    DROP VIEW run; DROP TABLE miss; DROP TABLE alert; DROP TABLE boot; DROP TABLE machine; DROP TABLE parked;
+    DROP TABLE leap; DROP TABLE requeued; DROP TABLE verification; ALTER TABLE backlog DROP COLUMN refusals; ALTER TABLE reading DROP COLUMN failures;
+    ALTER TABLE reading DROP COLUMN status; PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE)";
 
 fn database(machine: &Machine) -> Connection {
     Connection::open(machine.store()).unwrap()
@@ -268,13 +276,7 @@ fn tries_that_failed_before_a_good_one_are_kept_too() {
 fn a_store_of_an_earlier_version_is_brought_up_to_date_with_all_it_holds() {
     let machine = with_backlog(&[1_000]);
     let db = database(&machine);
-    // As the first version made it.
-    db.execute_batch(
-        "DROP VIEW run; DROP TABLE miss; DROP TABLE alert; DROP TABLE boot; DROP TABLE machine; DROP TABLE parked;
-         DROP TABLE leap; DROP TABLE requeued; DROP TABLE verification; ALTER TABLE backlog DROP COLUMN refusals; ALTER TABLE reading DROP COLUMN failures;
-         ALTER TABLE reading DROP COLUMN status; PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE)",
-    )
-    .unwrap();
+    db.execute_batch(TO_FIRST_VERSION).unwrap();
     let server = machine.serve();
     says(&machine.run(&[]), 0, &["delivered=2 backlog=0"]);
     assert_eq!(server.arrived(), [20_600, 1_000]);

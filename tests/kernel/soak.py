@@ -301,7 +301,7 @@ def row(name, value, note=""):
 def week(work, cpu, minutes):
     rng = random.Random(f"{SEED} week")
     down, up = minutes * 2 / 7 * MINUTE + 7.3, minutes * 4 / 7 * MINUTE + 41.9
-    events = [(0.5, "up"), (down, "down"), (up, "up"), (minutes * MINUTE + 0.5, "off")]
+    events = [(0.2, "sync"), (0.5, "up"), (down, "down"), (up, "up"), (minutes * MINUTE + 0.5, "off")]
     boot = Boot(work, "week", frames(rng, minutes * 4, 0), events).boot(cpu)
     audit = Audit()
     audit.add(boot, may_repeat=False)
@@ -356,13 +356,14 @@ def power(work, cpu, minutes, cuts):
         length = share * MINUTE
         if number % 2 == 0:             # in the middle of a run, or soon after it
             length = round(share) * MINUTE + rng.uniform(1, 15)
-        events, wall, power_cut = [], None, None
+        events, wall, power_cut = [(0.2, "sync")], None, None
         if number == cuts:              # the last one goes on until all is delivered
             length = 40 * MINUTE
         if number > cuts:               # and this one only shows what is left
             length = 0.5
         if number % 4 == 3:             # no battery clock: it is set once there is a network
             clock_wrong += 1
+            events = []
             wall = rng.choice([EPOCH - 3 * DAY, true - 7 * 3600, 946_684_800])
             at = rng.uniform(1, 6) * MINUTE
             events += [(at, f"clock {int(true + at)}"), (at + 20.3, "up")]
@@ -412,7 +413,7 @@ def power(work, cpu, minutes, cuts):
 def noise(work, cpu, number, runs, target):
     """One boot of the program, or of the reader that retries at once, on the same frames."""
     rng = random.Random(f"{SEED} noise {number}")
-    events = [(0.4, "up"), (runs * MINUTE + 0.5, "off")]
+    events = [(0.2, "sync"), (0.4, "up"), (runs * MINUTE + 0.5, "off")]
     name = f"noise/{number:03}-{target}"
     return Boot(work, name, frames(rng, runs * 5, (number * 7 + 15) * 3600), events, target=target).boot(cpu)
 

@@ -15,7 +15,7 @@
 //! `FOCUS_RECORD=FILE` appends that same line to FILE as soon as the input was
 //! read. `FOCUS_FAULT` chooses one of [`ACTS`], or several separated by commas,
 //! one for each run: the lines in FILE say which run this is, and the last act
-//! stays.
+//! stays. `FOCUS_REFUSES_BEFORE=SECONDS` finds fault with each `-now` that is earlier.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -263,6 +263,12 @@ impl Run {
             return if input.is_empty() { Ok(input) } else { Err("stdin: not empty".into()) };
         }
         check(&bytes)?;
+        let number = |text: &String| text.parse::<i64>().ok();
+        let earliest = env::var("FOCUS_REFUSES_BEFORE").ok().as_ref().and_then(number);
+        let taken = self.options.get("-now").and_then(number);
+        if taken.zip(earliest).is_some_and(|(taken, earliest)| taken < earliest) {
+            return Err("too old[-now]".into());
+        }
         Ok(input)
     }
 

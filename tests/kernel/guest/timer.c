@@ -5,7 +5,8 @@
 //
 //   up           the server is started: $LISTENER on port 6600
 //   down         it is killed
-//   clock N      the wall clock is set, to N seconds since the epoch
+//   sync         the kernel is told that the wall clock is synchronised
+//   clock N      the wall clock is set, to N seconds since the epoch, and synchronised
 //   off          the power goes off, with all that is not on the disk
 //
 // What happens is written to standard output, with the time since boot in front: each start and end of a run,
@@ -23,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/reboot.h>
+#include <sys/timex.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,6 +52,13 @@ static int64_t now(void)
 	struct timespec t;
 	clock_gettime(CLOCK_BOOTTIME, &t);
 	return t.tv_sec * SECOND + t.tv_nsec;
+}
+
+static void synchronise(void)
+{
+	struct timex timex = { .modes = ADJ_STATUS | ADJ_MAXERROR | ADJ_ESTERROR };
+
+	adjtimex(&timex);
 }
 
 static void wake(int signal)
@@ -133,8 +142,11 @@ static void happen(void)
 	} else if (!strcmp(event, "down")) {
 		if (server)
 			kill(server, SIGKILL);
+	} else if (!strcmp(event, "sync")) {
+		synchronise();
 	} else if (sscanf(event, "clock %ld", &t.tv_sec) == 1) {
 		clock_settime(CLOCK_REALTIME, &t);
+		synchronise();
 	} else {
 		reboot(RB_POWER_OFF);
 	}
