@@ -137,8 +137,10 @@ impl Reading {
     /// Whether two readings are nearly the same: they differ by at most 1 °C and 5 %RH.
     #[must_use]
     pub fn agrees_with(self, other: Reading) -> bool {
-        self.temperature_mdegc.abs_diff(other.temperature_mdegc) <= 1_000
-            && self.humidity_mpercent.abs_diff(other.humidity_mpercent) <= 5_000
+        Quantity::ALL.into_iter().all(|quantity| {
+            let distance = quantity.of(self).abs_diff(quantity.of(other));
+            distance <= *NEARLY_THE_SAME.of(quantity)
+        })
     }
 
     /// The reading with the calibration added; the humidity stays within 0 to 100 %RH.
@@ -150,6 +152,9 @@ impl Reading {
         }
     }
 }
+
+/// Two tries agree if they differ by no more than this.
+pub const NEARLY_THE_SAME: Pair<u32> = Pair { temperature_mdegc: 1_000, humidity_mpercent: 5_000 };
 
 /// A measured quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +207,9 @@ pub struct Pair<T> {
 }
 
 impl<T> Pair<T> {
-    fn of(&self, quantity: Quantity) -> &T {
+    /// The setting of this quantity.
+    #[must_use]
+    pub fn of(&self, quantity: Quantity) -> &T {
         match quantity {
             Quantity::Temperature => &self.temperature_mdegc,
             Quantity::Humidity => &self.humidity_mpercent,
@@ -247,16 +254,27 @@ impl Jump {
             let (limit, last, new) = (*self.of(quantity), quantity.of(last), quantity.of(new));
             (limit > 0 && new.abs_diff(last) > limit.unsigned_abs()).then(|| {
                 format!(
-                    "{} went from {} to {} {}, more than {}, and no other try agrees yet",
-                    quantity.name(),
-                    to_units(last),
-                    to_units(new),
-                    quantity.unit(),
+                    "{}, more than {}, and no other try agrees yet",
+                    change(quantity, last, new),
                     to_units(limit)
                 )
             })
         })
     }
+}
+
+/// Whether any air on earth could have these values: above the lowest temperature that was ever measured, −89.2 °C, below
+/// that of an oven, and not above saturation. (World Meteorological Organization, World Weather & Climate Extremes Archive)
+#[must_use]
+pub fn is_possible_in_air(reading: Reading) -> bool {
+    (-90_000..=150_000).contains(&reading.temperature_mdegc) && reading.humidity_mpercent <= 100_000
+}
+
+/// `temperature went from 20.1 to 25.6 °C`: a quantity's values in thousandths of its unit.
+#[must_use]
+pub fn change(quantity: Quantity, before: i32, after: i32) -> String {
+    let (before, after) = (to_units(before), to_units(after));
+    format!("{} went from {before} to {after} {}", quantity.name(), quantity.unit())
 }
 
 /// Converts thousandths of a unit to the unit.
@@ -265,19 +283,26 @@ pub fn to_units(thousandths: i32) -> f64 {
     f64::from(thousandths) / 1000.0
 }
 
-/// Corrects the temperature of a DHT22 that sends two's complement, in m°C.
+/// Corrects the temperature of a DHT22, or of an AM2315, that the driver shows wrongly below zero, in m°C.
 ///
-/// A DHT22 sends sign and magnitude, and this is what the kernel decodes. Some clones send two's
-/// complement instead: their −2.3 °C is `FF E9`, which the driver shows as −3274.5 °C, that
-/// is −(2¹⁵ − 23) tenths. No real temperature is below −3200 °C, so such a value can only come from such a clone.
-/// (`dht11_decode()` in `drivers/iio/humidity/dht11.c`)
+/// These sensors send sign and magnitude in tenths of °C. Two things are shown otherwise than they are meant:
+///
+/// * Their clones send two's complement. Of one with 16 bits, −2.3 °C is `FF E9`, which the dht11 driver shows as
+///   −3274.5 °C, −(2¹⁵ − 23) tenths (`dht11_decode()` in `drivers/iio/humidity/dht11.c`). Of one with 12 bits, −0.8 °C is
+///   `0F F8`, shown as 408.8 °C.
+/// * The am2315 driver shows sign and magnitude as a signed 16-bit number: −10.1 °C is `80 65`, shown as −3266.7 °C
+///   (`am2315_read_raw()` in `drivers/iio/humidity/am2315.c`), which is the same formula as the first.
+///
+/// No sensor of this kind measures below −40 °C or above 125 °C, so nothing else can be meant.
 #[must_use]
-pub fn mend_twos_complement(temperature_mdegc: i32) -> i32 {
+pub fn mend_sub_zero(temperature_mdegc: i32) -> i32 {
     const TWO_TO_15_TENTHS: i32 = 32_768 * 100;
-    if (-TWO_TO_15_TENTHS..=-3_200_000).contains(&temperature_mdegc) {
-        -(TWO_TO_15_TENTHS + temperature_mdegc)
-    } else {
-        temperature_mdegc
+    const TWO_TO_12_TENTHS: i32 = 4_096 * 100;
+    const COLDEST: i32 = -40_000;
+    match temperature_mdegc {
+        shown if (-TWO_TO_15_TENTHS..=-3_200_000).contains(&shown) => -(TWO_TO_15_TENTHS + shown),
+        shown if (TWO_TO_12_TENTHS + COLDEST..TWO_TO_12_TENTHS).contains(&shown) => shown - TWO_TO_12_TENTHS,
+        shown => shown,
     }
 }
 
@@ -355,18 +380,26 @@ mod tests {
     }
 
     #[test]
-    fn twos_complement_is_mended_and_nothing_else_is() {
+    fn sub_zero_values_in_other_forms_are_mended_and_nothing_else_is() {
         for (shown, meant) in [
             (-3_274_500, -2_300),
             (-3_276_700, -100),
+            (-3_276_800, 0),
+            (-3_266_700, -10_100),
             (-3_236_800, -40_000),
+            (408_800, -800),
+            (409_500, -100),
+            (369_600, -40_000),
+            (369_500, 369_500),
+            (409_600, 409_600),
             (-2_300, -2_300),
             (-40_000, -40_000),
             (0, 0),
             (80_000, 80_000),
+            (125_000, 125_000),
             (3_276_700, 3_276_700),
         ] {
-            assert_eq!(mend_twos_complement(shown), meant);
+            assert_eq!(mend_sub_zero(shown), meant, "{shown}");
         }
     }
 
