@@ -10,7 +10,7 @@ set_registers 0x76 0x88 0x90 0x65 0x20 0x67             # t1 = 26000, t2 = 26400
 set_registers 0x76 0xe1 0x64                            # h2 = 100
 set_registers 0x76 0xfa 0x77 0xb7 0x00 0x74 0xbc
 echo bme280 0x76 >/sys/bus/i2c/devices/i2c-0/new_device
-[ "$("$PROGRAM" list)" = "$(printf 'iio:device0\tbme280\t-')" ] || fail "list: $("$PROGRAM" list)"
+[ "$("$PROGRAM" list)" = "$(printf 'iio:device0\tbme280\t-\t0-0076')" ] || fail "list: $("$PROGRAM" list)"
 
 # With this calibration, 20 bits are (code / 8 - 2 t1) t2 5 / 2^19 hundredths of a degree, and 16 bits
 # code h2 / 2^16 %RH.

@@ -8,7 +8,7 @@ insmod "$RIG/i2c-stub.ko" chip_addr=0x43
 i2cset -f -y 0 0x43 0x00 0x0210 w                       # part id
 set_registers 0x43 0x30 0x23 0x4a 0xb5 0x33 0x5b 0xe3
 echo ens210 0x43 >/sys/bus/i2c/devices/i2c-0/new_device
-[ "$("$PROGRAM" list)" = "$(printf 'iio:device0\tens210\t-')" ] || fail "list: $("$PROGRAM" list)"
+[ "$("$PROGRAM" list)" = "$(printf 'iio:device0\tens210\t-\t0-0043')" ] || fail "list: $("$PROGRAM" list)"
 
 # The third byte is the checksum and, as its lowest bit, that the value is valid. The driver of 6.12 and 7.3 takes the
 # value's bytes in the wrong order on a CPU like this one and a Pi's, and so refuses every checksum that is the

@@ -11,7 +11,7 @@ chip_measures() { # TEMPERATURE HUMIDITY
 insmod "$RIG/i2c-chip.ko" address=0x44
 chip_measures 0x640f 0x74bc
 echo hdc3020 0x44 >/sys/bus/i2c/devices/i2c-0/new_device
-[ "$("$PROGRAM" list)" = "$(printf 'iio:device0\thdc3020\t-')" ] || fail "list: $("$PROGRAM" list)"
+[ "$("$PROGRAM" list)" = "$(printf 'iio:device0\thdc3020\t-\t0-0044')" ] || fail "list: $("$PROGRAM" list)"
 
 # code * 175 / 65536 - 45 °C and code * 100 / 65536 %RH.
 while read -r t h temperature humidity; do

@@ -11,7 +11,7 @@ set_registers 0x5f 0xb0 40 120 80 240
 set_registers 0x5f 0xb5 0x00 0x00 0x00
 set_registers 0x5f 0xba 0x40 0x1f 0x9c 0xff 0xbc 0x02
 echo hts221 0x5f >/sys/bus/i2c/devices/i2c-0/new_device
-[ "$("$PROGRAM" list)" = "$(printf 'iio:device0\thts221\t-')" ] || fail "list: $("$PROGRAM" list)"
+[ "$("$PROGRAM" list)" = "$(printf 'iio:device0\thts221\t-\t0-005f')" ] || fail "list: $("$PROGRAM" list)"
 
 # (code + 4000) / 200 %RH and (code + 500) / 40 °C, lower byte first. The chip is on for 50 ms for each of the two.
 while read -r h1 h2 t1 t2 temperature humidity; do
