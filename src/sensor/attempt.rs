@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::Sensor;
 use super::drivers::Cache;
+use super::sub_zero::mend_sub_zero;
 use crate::clock::{Clock, Deadline};
 use crate::failure::Failure;
-use crate::reading::{Reading, mend_sub_zero};
+use crate::reading::Reading;
 
 /// How soon to ask again when the driver answered from its cache, which it does in microseconds. Whoever asks first when
 /// the cache has expired gets a measurement, so this is shorter than the pauses of other readers.

@@ -27,7 +27,7 @@ pub(super) struct Driver {
     pub(super) cache: Option<Cache>,
     /// The sensor answers with what it measured when it was last asked, and needs this pause to measure anew.
     pub(super) answers_with_last: Option<Duration>,
-    /// Whether temperatures below zero need mending: `reading::mend_sub_zero`.
+    /// Whether temperatures below zero need mending: `sub_zero`.
     pub(super) mends_sub_zero: bool,
     /// What it shows when all bits of an answer are zero, in m°C and m%RH, if nothing else would notice.
     pub(super) zeros: &'static [(i32, i32)],

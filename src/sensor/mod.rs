@@ -16,6 +16,7 @@ mod channel;
 mod device;
 mod drivers;
 mod number;
+mod sub_zero;
 
 use std::path::Path;
 use std::time::Duration;
