@@ -19,7 +19,7 @@ pub fn print(text: &str) -> Result<(), Error> {
 /// Replaces this file as a whole, or writes to standard output if none is named or its name is `-`.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be written; else as [`print`].
+/// [`Error::Io`] if the file cannot be written; else as [`print()`].
 pub fn print_to(file: Option<&str>, text: &str) -> Result<(), Error> {
     match file.filter(|file| *file != "-").map(Path::new) {
         Some(file) => replace(file, text.as_bytes(), 0o644).map_err(|error| Error::Io(file.into(), error)),

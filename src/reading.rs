@@ -137,8 +137,10 @@ impl Reading {
     /// Whether two readings are nearly the same: they differ by at most 1 °C and 5 %RH.
     #[must_use]
     pub fn agrees_with(self, other: Reading) -> bool {
-        self.temperature_mdegc.abs_diff(other.temperature_mdegc) <= 1_000
-            && self.humidity_mpercent.abs_diff(other.humidity_mpercent) <= 5_000
+        Quantity::ALL.into_iter().all(|quantity| {
+            let distance = quantity.of(self).abs_diff(quantity.of(other));
+            distance <= *NEARLY_THE_SAME.of(quantity)
+        })
     }
 
     /// The reading with the calibration added; the humidity stays within 0 to 100 %RH.
@@ -150,6 +152,9 @@ impl Reading {
         }
     }
 }
+
+/// Two tries agree if they differ by no more than this.
+pub const NEARLY_THE_SAME: Pair<u32> = Pair { temperature_mdegc: 1_000, humidity_mpercent: 5_000 };
 
 /// A measured quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +207,9 @@ pub struct Pair<T> {
 }
 
 impl<T> Pair<T> {
-    fn of(&self, quantity: Quantity) -> &T {
+    /// The setting of this quantity.
+    #[must_use]
+    pub fn of(&self, quantity: Quantity) -> &T {
         match quantity {
             Quantity::Temperature => &self.temperature_mdegc,
             Quantity::Humidity => &self.humidity_mpercent,
@@ -247,11 +254,8 @@ impl Jump {
             let (limit, last, new) = (*self.of(quantity), quantity.of(last), quantity.of(new));
             (limit > 0 && new.abs_diff(last) > limit.unsigned_abs()).then(|| {
                 format!(
-                    "{} went from {} to {} {}, more than {}, and no other try agrees yet",
-                    quantity.name(),
-                    to_units(last),
-                    to_units(new),
-                    quantity.unit(),
+                    "{}, more than {}, and no other try agrees yet",
+                    change(quantity, last, new),
                     to_units(limit)
                 )
             })
@@ -259,26 +263,24 @@ impl Jump {
     }
 }
 
+/// Whether any air on earth could have these values: above the lowest temperature that was ever measured, −89.2 °C, below
+/// that of an oven, and not above saturation. (World Meteorological Organization, World Weather & Climate Extremes Archive)
+#[must_use]
+pub fn is_possible_in_air(reading: Reading) -> bool {
+    (-90_000..=150_000).contains(&reading.temperature_mdegc) && reading.humidity_mpercent <= 100_000
+}
+
+/// `temperature went from 20.1 to 25.6 °C`: a quantity's values in thousandths of its unit.
+#[must_use]
+pub fn change(quantity: Quantity, before: i32, after: i32) -> String {
+    let (before, after) = (to_units(before), to_units(after));
+    format!("{} went from {before} to {after} {}", quantity.name(), quantity.unit())
+}
+
 /// Converts thousandths of a unit to the unit.
 #[must_use]
 pub fn to_units(thousandths: i32) -> f64 {
     f64::from(thousandths) / 1000.0
-}
-
-/// Corrects the temperature of a DHT22 that sends two's complement, in m°C.
-///
-/// A DHT22 sends sign and magnitude, and this is what the kernel decodes. Some clones send two's
-/// complement instead: their −2.3 °C is `FF E9`, which the driver shows as −3274.5 °C, that
-/// is −(2¹⁵ − 23) tenths. No real temperature is below −3200 °C, so such a value can only come from such a clone.
-/// (`dht11_decode()` in `drivers/iio/humidity/dht11.c`)
-#[must_use]
-pub fn mend_twos_complement(temperature_mdegc: i32) -> i32 {
-    const TWO_TO_15_TENTHS: i32 = 32_768 * 100;
-    if (-TWO_TO_15_TENTHS..=-3_200_000).contains(&temperature_mdegc) {
-        -(TWO_TO_15_TENTHS + temperature_mdegc)
-    } else {
-        temperature_mdegc
-    }
 }
 
 /// Converts thousandths of a unit to the unit, rounded to one decimal. A half is rounded away from zero. Never −0.0.
@@ -352,22 +354,6 @@ mod tests {
     fn the_log_shows_what_is_sent() {
         assert_eq!(reading(-49, 100_000).fields(), "temperature=0.0 humidity=100.0");
         assert_eq!(reading(20_600, 24_400).fields(), "temperature=20.6 humidity=24.4");
-    }
-
-    #[test]
-    fn twos_complement_is_mended_and_nothing_else_is() {
-        for (shown, meant) in [
-            (-3_274_500, -2_300),
-            (-3_276_700, -100),
-            (-3_236_800, -40_000),
-            (-2_300, -2_300),
-            (-40_000, -40_000),
-            (0, 0),
-            (80_000, 80_000),
-            (3_276_700, 3_276_700),
-        ] {
-            assert_eq!(mend_twos_complement(shown), meant);
-        }
     }
 
     #[test]

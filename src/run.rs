@@ -11,8 +11,8 @@ use crate::focus::{Focus, Notice};
 use crate::output::print;
 use crate::plausibility::Plausibility;
 use crate::reading::Reading;
-use crate::retry::{self, Policy, Stop};
-use crate::sensor::{LONGEST_TRY, Sensor};
+use crate::retry::{self, Policy, Stop, Taken};
+use crate::sensor::Sensor;
 use crate::signals::SystemClock;
 use crate::store::{AT_ONCE, Delivered, Kept, Lock, RunEnd, Store, Undelivered, Waiting};
 
@@ -100,8 +100,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// [`Error::NoSensor`], which is kept as a missed reading.
     pub fn find(&mut self) -> Result<Sensor, Error> {
-        let found = Sensor::find(&self.config.sysfs, self.config.device.as_deref());
-        found.map_err(|error| self.missed(error.into()))
+        find(self.config).map_err(|error| self.missed(error.into()))
     }
 
     /// Takes a reading that can be believed after the last one.
@@ -109,10 +108,12 @@ impl<'a> Run<'a> {
     /// # Errors
     /// [`Error::NoReading`], which is kept as a missed reading; [`Error::Signal`].
     pub fn take(&mut self, sensor: &Sensor) -> Result<Kept, Error> {
-        let last = self.store.newest(sensor.title(), &self.clock.moment(), JUMP_AGE);
+        let (title, place) = (sensor.title(), sensor.place_beside_title());
+        let last = self.store.newest((title, place.as_deref()), &self.clock.moment(), JUMP_AGE);
         let taken = take(self.config, sensor, last, self.deadline, self.clock);
-        let (reading, failures) = taken.map_err(|untaken| self.missed(untaken))?;
-        Ok(Kept { reading, taken: self.clock.moment(), sensor: sensor.title().to_owned(), failures })
+        let Taken { value: reading, failures, attempts } = taken.map_err(|untaken| self.missed(untaken))?;
+        let (taken, sensor) = (self.clock.moment(), title.to_owned());
+        Ok(Kept { reading, taken, sensor, place, failures, attempts })
     }
 
     /// Commits the reading. Returns where it is kept, if it could be.
@@ -300,7 +301,7 @@ pub fn report(reading: &Kept, delivery: Delivery, outcome: &Outcome) -> Result<(
         "{} device={} attempts={} delivered={} backlog={}",
         reading.reading.fields(),
         reading.sensor,
-        reading.attempts(),
+        reading.attempts,
         delivery.number,
         outcome.backlog.map_or("unknown".to_owned(), |left| left.to_string())
     );
@@ -325,13 +326,24 @@ pub fn report(reading: &Kept, delivery: Delivery, outcome: &Outcome) -> Result<(
 /// # Errors
 /// Whatever kept the reading from being taken or printed.
 pub fn dry_run(config: &Config, deadline: Deadline, clock: &SystemClock) -> Result<(), Error> {
-    let sensor = Sensor::find(&config.sysfs, config.device.as_deref())?;
+    let sensor = find(config)?;
     let taken = take(config, &sensor, None, deadline, clock);
-    let (reading, failures) = taken.map_err(|untaken| untaken.error)?;
+    let Taken { value: reading, attempts, .. } = taken.map_err(|untaken| untaken.error)?;
     print(&(reading.json(&config.fields) + "\n"))?;
-    let attempts = failures.total() + 1;
     log::info!("{} device={} attempts={attempts} dry-run=1", reading.fields(), sensor.title());
     Ok(())
+}
+
+/// Finds the sensor, and warns if it was named by an id that does not stay the same.
+fn find(config: &Config) -> Result<Sensor, Error> {
+    let sensor = Sensor::find(&config.sysfs, config.device.as_deref())?;
+    if let Some(name) = sensor.name_that_stays() {
+        log::warn!(
+            "sensor.device (or --device) is {}, which can be another sensor after a restart: use {name:?}",
+            sensor.id()
+        );
+    }
+    Ok(sensor)
 }
 
 /// Why no reading was taken, and the tries that failed.
@@ -353,18 +365,21 @@ fn take(
     last: Option<Reading>,
     deadline: Deadline,
     clock: &SystemClock,
-) -> Result<(Reading, Tally), Untaken> {
+) -> Result<Taken<Reading>, Untaken> {
     let mut plausibility = Plausibility {
         limits: &config.limits,
         calibration: &config.calibration,
         jump: &config.jump,
         last,
-        previous: None,
+        confirms_first: sensor.answers_with_last().is_some(),
+        earlier: [None; 2],
     };
     let policy = retry_policy(config, sensor, deadline)?;
-    retry::run(&policy, clock, || plausibility.judge(sensor.read(clock)?)).map_err(|stop| match stop {
+    let attempt = || plausibility.judge(sensor.measure(clock, policy.until)?);
+    retry::run(&policy, clock, attempt).map_err(|stop| match stop {
         Stop::GaveUp(tries) => {
-            Untaken { error: Error::NoReading(tries.problem(sensor.title())), failures: tries.failures }
+            let error = Error::NoReading(tries.problem(sensor.title(), sensor.bus()));
+            Untaken { error, failures: tries.failures }
         }
         Stop::Signal(signal) => Error::Signal(signal, "between two tries of the sensor".to_owned()).into(),
     })
@@ -388,7 +403,10 @@ pub fn retry_policy(config: &Config, sensor: &Sensor, deadline: Deadline) -> Res
     Ok(Policy {
         attempts: config.attempts,
         delay: config.retry_delay,
+        confirm_delay: sensor
+            .answers_with_last()
+            .map_or(config.retry_delay, |time| time.max(config.retry_delay)),
         until: deadline.earlier_by(for_focus.min(config.deadline / 2)),
-        longest_try: LONGEST_TRY,
+        longest_try: sensor.longest_try(),
     })
 }

@@ -106,6 +106,7 @@ mod tests {
         ] {
             let reading = Reading { temperature_mdegc: milli, humidity_mpercent: milli };
             let sample = Sample {
+                place: None,
                 at_ms: 0,
                 time_certain: true,
                 reading,

@@ -14,10 +14,11 @@ struct Entry<'a> {
     id: &'a str,
     name: Option<&'a str>,
     label: Option<&'a str>,
+    place: Option<String>,
     path: String,
 }
 
-/// Prints the usable sensors, one per line (id, IIO name, label; `-` for none), or as a JSON array.
+/// Prints the usable sensors, one per line (id, IIO or hwmon name, label, where it hangs; `-` for none), or as a JSON array.
 ///
 /// # Errors
 /// [`Error::NoSensor`] if there is no usable sensor; [`Error::System`] if standard output cannot be written. A closed
@@ -31,6 +32,7 @@ pub fn run(args: &cli::Args, list: &cli::List) -> Result<(), Error> {
             id: sensor.id(),
             name: sensor.name(),
             label: sensor.label(),
+            place: sensor.place(),
             path: sensor.path().display().to_string(),
         })
         .collect();
@@ -39,9 +41,9 @@ pub fn run(args: &cli::Args, list: &cli::List) -> Result<(), Error> {
         serde_json::to_string(&entries).unwrap_or_default() + "\n"
     } else {
         let line = |entry: &Entry<'_>| {
-            let [id, name, label] = [entry.id, entry.name.unwrap_or("-"), entry.label.unwrap_or("-")]
-                .map(|text| clean(text, ' '));
-            format!("{id}\t{name}\t{label}\n")
+            let [id, name, label, place] = [Some(entry.id), entry.name, entry.label, entry.place.as_deref()]
+                .map(|text| clean(text.unwrap_or("-"), ' '));
+            format!("{id}\t{name}\t{label}\t{place}\n")
         };
         entries.iter().map(line).collect()
     };

@@ -37,8 +37,10 @@ pub struct Sample {
     pub time_certain: bool,
     /// The values, calibrated.
     pub reading: Reading,
-    /// The sensor's label or IIO name.
+    /// The sensor's label, or its IIO or hwmon name.
     pub sensor: String,
+    /// Where it hangs, if that was kept.
+    pub place: Option<String>,
     /// How many tries it took.
     pub attempts: u32,
     /// When it was delivered, in ms since the epoch; none: it waits.
@@ -127,7 +129,8 @@ impl History {
         selection: &Selection<'_>,
         mut each: impl FnMut(Sample) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let text = format!("SELECT {SAMPLE} FROM reading WHERE ?1 IS NULL OR sensor = ?1 ORDER BY id");
+        let text =
+            format!("SELECT {SAMPLE} FROM reading WHERE ?1 IS NULL OR ?1 IN (sensor, place) ORDER BY id");
         let (since, until) = (selection.since_ms.unwrap_or(i64::MIN), selection.until_ms.unwrap_or(i64::MAX));
         let mut statement = self.db.prepare(&text).map_err(unreadable)?;
         let mut rows = statement.query([selection.sensor]).map_err(unreadable)?;
@@ -286,6 +289,7 @@ impl History {
             time_certain,
             reading: Reading { temperature_mdegc: row.get(3)?, humidity_mpercent: row.get(4)? },
             sensor: row.get(5)?,
+            place: row.get(8)?,
             attempts: row.get(6)?,
             delivered_ms: row.get(7)?,
         })
@@ -358,4 +362,4 @@ pub(super) fn unreadable(error: rusqlite::Error) -> Error {
 
 /// What a sample is made of, by place: looking each up by its name costs as much as reading it.
 const SAMPLE: &str =
-    "taken_ms, boot_ms, boot_id, temperature_mdegc, humidity_mpercent, sensor, attempts, delivered_ms";
+    "taken_ms, boot_ms, boot_id, temperature_mdegc, humidity_mpercent, sensor, attempts, delivered_ms, place";

@@ -74,16 +74,12 @@ pub struct Kept {
     pub taken: Moment,
     /// Label or IIO name.
     pub sensor: String,
-    /// The tries before the one that took it.
+    /// Where the sensor hangs, if `sensor` does not tell it from all others.
+    pub place: Option<String>,
+    /// The tries before it that failed.
     pub failures: Tally,
-}
-
-impl Kept {
     /// How many tries it took.
-    #[must_use]
-    pub fn attempts(&self) -> u32 {
-        self.failures.total().saturating_add(1)
-    }
+    pub attempts: u32,
 }
 
 /// A reading that waits to be delivered.
@@ -172,15 +168,21 @@ impl Store {
         Store { settings: settings.clone(), machine, db: None, only_own_waits: false, given_up: false }
     }
 
-    /// The newest reading of this sensor, if it is not older than `age`.
-    pub fn newest(&mut self, sensor: &str, now: &Moment, age: Duration) -> Option<Reading> {
+    /// The newest reading of the sensor with this name and place, as it is kept, if it is not older than `age`.
+    pub fn newest(
+        &mut self,
+        (sensor, place): (&str, Option<&str>),
+        now: &Moment,
+        age: Duration,
+    ) -> Option<Reading> {
         let (reading, taken) = self.work(|db| {
             // Bounded: a new sensor in an old store must not cost a look at all of it.
             db.prepare(
-                "SELECT * FROM reading WHERE sensor = ?1 AND id > (SELECT max(id) - 64 FROM reading)
+                "SELECT * FROM reading
+                 WHERE sensor = ?1 AND place IS ?2 AND id > (SELECT max(id) - 64 FROM reading)
                  ORDER BY id DESC LIMIT 1",
             )?
-            .query_row([sensor], reading_of)
+            .query_row((sensor, place), reading_of)
             .optional()
         })??;
         (0..=millis(age)).contains(&now.since(&taken)).then_some(reading)
@@ -384,11 +386,11 @@ fn note_time(db: &Connection, now: &Moment, keep: Duration) -> rusqlite::Result<
 }
 
 fn insert(db: &Connection, id: i64, new: &Kept) -> rusqlite::Result<()> {
-    let Kept { reading, taken, sensor, failures } = new;
+    let Kept { reading, taken, sensor, place, failures, attempts } = new;
     db.execute(
         "INSERT INTO reading
-             (id, taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts, failures)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             (id, taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts, failures, place)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             id,
             taken.wall_ms,
@@ -397,8 +399,9 @@ fn insert(db: &Connection, id: i64, new: &Kept) -> rusqlite::Result<()> {
             sensor,
             reading.temperature_mdegc,
             reading.humidity_mpercent,
-            new.attempts(),
-            json(failures)
+            attempts,
+            json(failures),
+            place
         ],
     )?;
     Ok(())

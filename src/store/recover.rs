@@ -311,7 +311,7 @@ mod tests {
             db.execute_batch(
                 "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
                  INSERT INTO reading SELECT i, 1764000000000 + i, i, 'a boot', 'dht11@4', 20000 + i, 50000, 1,
-                     iif(i % 4 = 0, 1764000000000, NULL), iif(i = 7, hex(zeroblob(9000)), NULL), NULL, 69 FROM n;
+                     iif(i % 4 = 0, 1764000000000, NULL), iif(i = 7, hex(zeroblob(9000)), NULL), NULL, 69, NULL FROM n;
                  INSERT INTO backlog (id) SELECT id FROM reading WHERE delivered_ms IS NULL;
                  INSERT INTO boot VALUES (1, 'a boot', 1764000000000, 1);
                  INSERT INTO machine VALUES ('0123456789abcdef0123456789abcdef');

@@ -20,7 +20,7 @@ const WAL_PAGES: u32 = 64;
 pub(super) const BUSY: Duration = Duration::from_secs(1);
 
 /// What makes version n + 1 of the schema from version n; `user_version` counts them.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "
     CREATE TABLE reading (
         id                INTEGER PRIMARY KEY,  -- in the order they were taken
@@ -106,6 +106,9 @@ const MIGRATIONS: [&str; 4] = [
         why       TEXT    NOT NULL,     -- what was printed
         alerted   INTEGER NOT NULL      -- 1: an alert is raised and not yet called off
     ) STRICT;
+",
+    "
+    ALTER TABLE reading ADD COLUMN place TEXT;      -- where the sensor hangs, as 1-0076; null: sensor says enough
 ",
 ];
 

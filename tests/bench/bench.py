@@ -330,9 +330,11 @@ wait-for-clock = "0s"
             PRAGMA synchronous = OFF;
             DELETE FROM reading;
             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
-            INSERT INTO reading SELECT i, 1000 * (unixepoch() - {count} + i), i, 'another boot', 'dht11@4', 20600, 24400,
+            INSERT INTO reading (id, taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts,
+                                 delivered_ms, reason, failures, status)
+                SELECT i, 1000 * (unixepoch() - {count} + i), i, 'another boot', 'dht11@4', 20600, 24400,
                 1, iif(i > {delivered}, NULL, 1), NULL, NULL, 0 FROM n WHERE {count} > 0;
-            INSERT INTO backlog SELECT id FROM reading WHERE id > {delivered};
+            INSERT INTO backlog (id) SELECT id FROM reading WHERE id > {delivered};
             PRAGMA wal_checkpoint(TRUNCATE);"""], check=True, stdout=subprocess.DEVNULL)
 
     def backlog(self, times):

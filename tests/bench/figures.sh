@@ -74,10 +74,11 @@ env -i "$@" >/dev/null 2>&1 || true
 few=$(instructions "$@")
 sqlite3 "$work/store/readings.db" 'PRAGMA synchronous = OFF;
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1010000)
-    INSERT INTO reading
+    INSERT INTO reading (id, taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts,
+                         delivered_ms, reason, failures, status)
         SELECT 1000 + i, 1000 * (unixepoch() - 1010000 + i), i, "another boot", "dht11@4", 20600, 24400, 1,
                iif(i > 1000000, NULL, 1), NULL, NULL, 0 FROM n;
-    INSERT INTO backlog SELECT id FROM reading WHERE id > 1001000;' >/dev/null
+    INSERT INTO backlog (id) SELECT id FROM reading WHERE id > 1001000;' >/dev/null
 env -i "$@" >/dev/null 2>&1 || true
 many=$(instructions "$@")
 figure 'a million readings: instructions of a run' "$many" $((few * 110 / 100)) ''

@@ -208,7 +208,7 @@ fn list_does_not_pass_over_an_option_that_stands_before_it() {
     let machine = Machine::with_sensor();
     let sysfs = machine.path("sys").display().to_string();
     let outcome = machine.outcome(&mut machine.bare(&[PROGRAM, "--sysfs", &sysfs, "list"]));
-    assert_eq!(outcome.stdout, "iio:device0\thtu21\t-\n", "{outcome:#?}");
+    assert_eq!(outcome.stdout, "iio:device0\thtu21\t-\tx0\n", "{outcome:#?}");
 }
 
 // ---- exit statuses

@@ -43,7 +43,8 @@ impl Pi {
     /// All is well, and a reading was taken and delivered.
     fn new() -> Pi {
         let mut pi = Pi { bench: Machine::new() };
-        pi.bench.device(
+        pi.bench.device_in(
+            "platform/dht11@4",
             0,
             &[
                 ("name", "dht11@4\n"),
@@ -407,7 +408,8 @@ fn a_sensor_that_is_not_there_is_found_and_nothing_is_tried() {
     );
     pi.bench.device(1, &[("name", "bmp280\n"), ("in_temp_input", "1\n")]);
     fs::remove_file(pi.bench.path("sys/bus/iio/devices/iio:device0")).unwrap();
-    let findings = pi.has(&[("sensor", "bmp280 (iio:device1) has no relative-humidity channel", "dmesg")]);
+    let findings =
+        pi.has(&[("sensor", "bmp280 (x1, iio:device1) has no relative-humidity channel", "dmesg")]);
     assert!(findings.iter().all(|finding| finding.check != "tries"), "{findings:#?}");
     assert!(findings.iter().all(|finding| !finding.found.contains("lsmod")), "{findings:#?}");
 }
@@ -416,13 +418,16 @@ fn a_sensor_that_is_not_there_is_found_and_nothing_is_tried() {
 fn several_sensors_are_all_shown_and_all_tried_until_one_is_chosen() {
     let pi = Pi::new();
     pi.bench.device(3, &HTU21);
-    let findings =
-        pi.has(&[("sensor", "kitchen (dht11@4, iio:device0); htu21 (iio:device3)", "device in [sensor]")]);
+    let findings = pi.has(&[(
+        "sensor",
+        "kitchen (dht11@4, iio:device0); htu21 (x3, iio:device3)",
+        "device in [sensor]",
+    )]);
     expect(&findings, "tries", "ok", "kitchen: 5 good of 5");
     expect(&findings, "tries", "ok", "htu21: 5 good of 5");
     let findings = pi.findings(&["--device", "htu21"]);
     expect(&findings, "sensor", "ok", "kitchen (dht11@4, iio:device0), not the one that is read");
-    expect(&findings, "sensor", "ok", "htu21 (iio:device3), without a label");
+    expect(&findings, "sensor", "ok", "htu21 (x3, iio:device3), without a label");
     assert_eq!(findings.iter().filter(|finding| finding.check == "tries").count(), 1, "{findings:#?}");
 }
 

@@ -20,7 +20,8 @@ const DELIVERED: &str = "temperature=20.6 humidity=24.4 device=htu21 attempts=1 
 pub(crate) const TO_FIRST_VERSION: &str = "
     DROP VIEW run; DROP TABLE miss; DROP TABLE alert; DROP TABLE boot; DROP TABLE machine; DROP TABLE parked;
     DROP TABLE leap; DROP TABLE requeued; DROP TABLE verification; ALTER TABLE backlog DROP COLUMN refusals; ALTER TABLE reading DROP COLUMN failures;
-    ALTER TABLE reading DROP COLUMN status; PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE)";
+    ALTER TABLE reading DROP COLUMN status; ALTER TABLE reading DROP COLUMN place;
+    PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE)";
 
 fn database(machine: &Machine) -> Connection {
     Connection::open(machine.store()).unwrap()
@@ -207,9 +208,9 @@ fn delivered_readings_go_when_they_are_old_and_undelivered_ones_stay() {
     let db = database(&machine);
     db.execute_batch(&format!(
         "UPDATE reading SET taken_ms = taken_ms - {day}, boot_id = 'another boot';
-         INSERT INTO reading SELECT id + 1, taken_ms, boot_ms, boot_id, sensor, 2000, 0, 1, taken_ms, NULL, NULL, 0
+         INSERT INTO reading SELECT id + 1, taken_ms, boot_ms, boot_id, sensor, 2000, 0, 1, taken_ms, NULL, NULL, 0, NULL
              FROM reading;
-         INSERT INTO reading SELECT id + 2, taken_ms + {day}, boot_ms, boot_id, sensor, 3000, 0, 1, 0, NULL, NULL, 0
+         INSERT INTO reading SELECT id + 2, taken_ms + {day}, boot_ms, boot_id, sensor, 3000, 0, 1, 0, NULL, NULL, 0, NULL
              FROM reading WHERE id = 1;
          INSERT INTO miss VALUES (1, 0, 0, '', 0, 1, NULL, 74, ''), (2, 9e15, 0, '', 0, 1, NULL, 74, '');"
     ))

@@ -66,17 +66,26 @@ struct Picture {
 
 impl Picture {
     /// Adds the selected readings to this many parts. If they are of several sensors, this is an error, because they
-    /// would be connected to one line.
+    /// would be connected to one line. Two that hang in different places are two, even with one name.
     fn of(selected: &SelectedReadings, parts: usize) -> Result<Picture, Error> {
         let mut series = Series::new(selected.since_ms, selected.until_ms, parts);
-        let mut sensors: Vec<String> = Vec::new();
+        let (mut sensors, mut places) = (Vec::new(), Vec::new());
+        let note = |known: &mut Vec<String>, name: String| {
+            if known.last() != Some(&name) && !known.contains(&name) {
+                known.push(name);
+            }
+        };
         selected.for_each(|sample| {
             series.add(sample.at_ms, sample.reading);
-            if sensors.last() != Some(&sample.sensor) && !sensors.contains(&sample.sensor) {
-                sensors.push(sample.sensor);
+            note(&mut sensors, sample.sensor);
+            if let Some(place) = sample.place {
+                note(&mut places, place);
             }
             Ok(())
         })?;
+        if sensors.len() == 1 && places.len() > 1 {
+            sensors = places;
+        }
         match sensors.len() {
             1 => Ok(Picture { sensor: sensors.remove(0), series, zone: times::system_zone() }),
             _ => Err(Error::NotKept(Problem::new(format!(

@@ -43,8 +43,9 @@ fn outcome(tried: &Tried) -> Finding {
         found += &format!("; last: {failure}");
     }
     let lines = tried.kernel_log.as_ref().ok();
-    let advice = last
-        .map(|failure| lines.and_then(|lines| explain(&failure.name(), lines)).unwrap_or(failure.advice()));
+    let advice = last.map(|failure| {
+        lines.and_then(|lines| explain(&failure.name(), lines)).unwrap_or(failure.advice_on(tried.bus))
+    });
     match (good, advice) {
         (0, Some(advice)) => Finding::wrong(found, advice),
         // Ten tries, as a run has them, then fail together more often than once in two hundred runs.

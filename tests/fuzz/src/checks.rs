@@ -472,9 +472,10 @@ fn one_run(settings: &Settings) -> Run {
         synchronised: true,
     };
     let reading = Reading { temperature_mdegc: 20_600, humidity_mpercent: 24_400 };
-    let new = Kept { reading, taken: now.clone(), sensor: "kitchen".to_owned(), failures: Tally::default() };
+    let (sensor, failures) = ("kitchen".to_owned(), Tally::default());
+    let new = Kept { reading, taken: now.clone(), sensor, place: None, failures, attempts: 1 };
     let mut store = Store::new(settings);
-    let newest = store.newest(&new.sensor, &now, Duration::from_secs(600));
+    let newest = store.newest((&new.sensor, None), &now, Duration::from_secs(600));
     let id = store.keep(&new);
     let mut delivered = vec![Delivered { id, taken_ms: now.wall_ms }];
     let mut undelivered = None;

@@ -41,7 +41,7 @@ fn a_hostile_label_reaches_no_terminal() {
         let text = &outcome.stdout;
         assert!(text.contains("kit"), "{command:?}: {outcome:#?}");
         for line in text.lines() {
-            let bare = if command == ["list"] { line.replacen('\t', "", 2) } else { line.to_owned() };
+            let bare = if command == ["list"] { line.replacen('\t', "", 3) } else { line.to_owned() };
             assert!(!bare.contains(is_hostile), "{command:?}: {line:?}");
         }
     }

@@ -114,8 +114,8 @@ fn shells_complete_the_sensors_that_are_there() {
     let sysfs = machine.path("sys").display().to_string();
     for (name, shell) in SHELLS {
         let spelled = if name == "fish" { "wine cellar" } else { "wine\\ cellar" };
-        let all =
-            ["iio:device0", "dht11@4", "kitchen", "iio:device1", "dht11@11", spelled].map(str::to_owned);
+        let all = ["iio:device0", "dht11@4", "kitchen", "x0", "iio:device1", "dht11@11", "x1", spelled]
+            .map(str::to_owned);
         assert_eq!(shell(&format!("iio-focus --sysfs {sysfs} --device "), &machine), all.into(), "{name}");
         for line in ["--sysfs {} --device ki", "--sysfs={} --verbose --device ki"] {
             let line = format!("iio-focus {}", line.replace("{}", &sysfs));

@@ -160,14 +160,31 @@ impl Machine {
 
     /// Makes `iio:device<number>`, linked from the bus as sysfs does it. Returns its real folder.
     pub(crate) fn device(&self, number: u32, attributes: &[(&str, &str)]) -> PathBuf {
-        let real = self.path(&format!("sys/devices/platform/x{number}/iio:device{number}"));
+        self.device_in(&format!("platform/x{number}"), number, attributes)
+    }
+
+    /// The same, for a device that hangs in this folder under `devices`.
+    pub(crate) fn device_in(&self, folder: &str, number: u32, attributes: &[(&str, &str)]) -> PathBuf {
+        let real = self.path(&format!("sys/devices/{folder}/iio:device{number}"));
         fs::create_dir_all(&real).unwrap();
         let link = self.path(&format!("sys/bus/iio/devices/iio:device{number}"));
-        symlink(format!("../../../devices/platform/x{number}/iio:device{number}"), link).unwrap();
-        for (name, value) in attributes {
-            fs::create_dir_all(real.join(name).parent().unwrap()).unwrap();
-            fs::write(real.join(name), value).unwrap();
-        }
+        symlink(format!("../../../devices/{folder}/iio:device{number}"), link).unwrap();
+        write_attributes(&real, attributes);
+        real
+    }
+
+    /// Makes `hwmon<number>` of the device in this folder under `devices`, linked as sysfs does it. Returns its real
+    /// folder.
+    pub(crate) fn hwmon(&self, folder: &str, number: u32, attributes: &[(&str, &str)]) -> PathBuf {
+        let device = self.path(&format!("sys/devices/{folder}"));
+        let real = device.join(format!("hwmon/hwmon{number}"));
+        fs::create_dir_all(&real).unwrap();
+        fs::create_dir_all(self.path("sys/class/hwmon")).unwrap();
+        let link = self.path(&format!("sys/class/hwmon/hwmon{number}"));
+        symlink(format!("../../devices/{folder}/hwmon/hwmon{number}"), link).unwrap();
+        let name = device.file_name().unwrap().to_str().unwrap();
+        symlink(format!("../../../{name}"), real.join("device")).unwrap();
+        write_attributes(&real, attributes);
         real
     }
 
@@ -229,6 +246,13 @@ impl Machine {
             self.focus.display()
         );
         self.executable("bin/probe", script)
+    }
+}
+
+fn write_attributes(device: &Path, attributes: &[(&str, &str)]) {
+    for (name, value) in attributes {
+        fs::create_dir_all(device.join(name).parent().unwrap()).unwrap();
+        fs::write(device.join(name), value).unwrap();
     }
 }
 

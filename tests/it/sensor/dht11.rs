@@ -21,7 +21,8 @@ use nix::sys::signal::Signal;
 fn a_dht11_reading_that_comes_at_once_is_not_fresh() {
     let machine = only(&DHT11);
     // Plain files answer in microseconds; only a test machine that stalls for 18 ms makes one look fresh.
-    let outcomes: Vec<_> = (0..5).map(|_| machine.run(&["--retry-delay", "3s", "--attempts", "1"])).collect();
+    let try_once = || machine.run(&["--retry-delay", "3s", "--attempts", "1", "--deadline", "2s"]);
+    let outcomes: Vec<_> = (0..5).map(|_| try_once()).collect();
     let stale = outcomes.iter().find(|outcome| outcome.status == 74);
     let stale = stale.unwrap_or_else(|| panic!("{outcomes:#?}"));
     stale.fails(74, &["in 1 try: not fresh 1 time", "cache", "another program reads the same sensor"]);
@@ -105,12 +106,53 @@ fn a_dht11_pair_is_fresh_when_it_took_one_start_pulse_and_no_more() {
 }
 
 #[test]
+fn a_cached_answer_is_asked_for_again_until_the_sensor_was_asked() {
+    let machine = only(&DHT11);
+    let sensor = Sensor::find(&machine.path("sys"), None).unwrap();
+    // When it began, then at each try: before and after the temperature, and at the end or after the humidity.
+    for (until_s, times, fresh, pauses) in [
+        (33, vec![0, 0, 22, 22], true, 0),
+        (33, vec![0, 0, 0, 0, 5, 5, 5, 10, 32, 32], true, 2),
+        (33, vec![0, 0, 22, 44, 44, 50, 50, 50, 60, 82, 82], true, 2),
+        // The cache lasts for 2 s.
+        (33, vec![0, 0, 0, 0, 1999, 1999, 1999, 2000, 2000, 2000], false, 2),
+        // A read that began after 0.8 s could end after this deadline.
+        (2, vec![0, 0, 0, 0, 799, 799, 799, 800, 800, 800], false, 2),
+        (1, vec![0, 0, 0, 0], false, 0),
+    ] {
+        let clock = Script::new(&times, |_| ());
+        let result = sensor.measure(&clock, Deadline(Duration::from_secs(until_s)));
+        assert_eq!(result.is_ok(), fresh, "{times:?}: {result:?}");
+        assert_eq!(clock.pauses.get(), pauses, "{times:?}");
+    }
+}
+
+#[test]
+fn a_frame_of_zeros_is_a_failed_try_for_ever() {
+    let shown = |temperature, humidity| {
+        let mut device = DHT11;
+        (device[1].1, device[2].1) = (temperature, humidity);
+        read_at(&device, &[0, 22, 22]).map(|reading| (reading.temperature_mdegc, reading.humidity_mpercent))
+    };
+    assert_eq!(shown("0", "0").unwrap_err().name(), "frame of zeros");
+    assert_eq!(shown("0", "100").unwrap(), (0, 100));
+    assert_eq!(shown("100", "0").unwrap(), (100, 0));
+    assert_eq!(shown("-100", "0").unwrap(), (-100, 0));
+    // The same pair from a driver whose sensors never send this is only small.
+    let mut device = HTU21;
+    (device[1].1, device[2].1) = ("0", "0");
+    assert!(read_at(&device, &[0, 22, 22]).is_ok());
+}
+
+#[test]
 fn sub_zero_values_of_clones_are_mended_for_dht11_alone() {
     let mut dht11 = DHT11;
     dht11[1].1 = "-3274500\n";
     assert_eq!(read_at(&dht11, &[0, 22, 22]).unwrap().temperature_mdegc, -2_300);
     dht11[1].1 = "-2300\n";
     assert_eq!(read_at(&dht11, &[0, 22, 22]).unwrap().temperature_mdegc, -2_300);
+    dht11[1].1 = "408800\n";
+    assert_eq!(read_at(&dht11, &[0, 22, 22]).unwrap().temperature_mdegc, -800);
     dht11[1].1 = "-3274500\n";
     assert_eq!(read_at(&dht11[..3], &[0, 22, 22]).unwrap().temperature_mdegc, -3_274_500);
 }
@@ -132,12 +174,13 @@ fn a_sensor_that_recovers_between_two_tries_gives_its_new_values() {
     let policy = Policy {
         attempts: 10,
         delay: Duration::from_millis(2100),
+        confirm_delay: Duration::from_millis(2100),
         until: Deadline(Duration::from_secs(50)),
         longest_try: Duration::from_millis(1200),
     };
-    let (reading, failures) = retry::run(&policy, &clock, || sensor.read(&clock)).unwrap();
-    assert_eq!(reading, Reading { temperature_mdegc: -100, humidity_mpercent: 99_900 });
-    assert_eq!((failures.total(), clock.pauses.get()), (2, 2));
+    let taken = retry::run(&policy, &clock, || sensor.read(&clock).map(Some)).unwrap();
+    assert_eq!(taken.value, Reading { temperature_mdegc: -100, humidity_mpercent: 99_900 });
+    assert_eq!((taken.failures.total(), taken.attempts, clock.pauses.get()), (2, 3, 2));
 }
 
 #[test]
@@ -150,10 +193,11 @@ fn a_sensor_that_is_unbound_between_two_tries_ends_them() {
     let policy = Policy {
         attempts: 10,
         delay: Duration::ZERO,
+        confirm_delay: Duration::ZERO,
         until: Deadline(Duration::from_secs(50)),
         longest_try: Duration::from_millis(1200),
     };
-    match retry::run(&policy, &clock, || sensor.read(&clock)).unwrap_err() {
+    match retry::run(&policy, &clock, || sensor.read(&clock).map(Some)).unwrap_err() {
         Stop::GaveUp(tries) => {
             assert_eq!(tries.failures.iter().collect::<Vec<_>>(), [("EIO", 1), ("ENOENT", 1)]);
             assert!(!tries.out_of_time);

@@ -92,7 +92,7 @@ fn a_focus_slower_than_the_deadline_leaves_time_for_is_told_of_and_the_backlog_g
     // In every eighth run, the oldest goes first. This one takes the reading with the id 8.
     database(&machine)
         .execute_batch(
-            "INSERT INTO reading SELECT 7, taken_ms, boot_ms, boot_id, sensor, 4000, 0, 1, 1, NULL, NULL, 0 FROM reading
+            "INSERT INTO reading SELECT 7, taken_ms, boot_ms, boot_id, sensor, 4000, 0, 1, 1, NULL, NULL, 0, NULL FROM reading
                  WHERE id = 1",
         )
         .unwrap();

@@ -41,7 +41,7 @@ fn a_damaged_store_is_set_aside_and_a_new_one_begun() {
         ("table torn", torn(4096), "malformed"),
         ("backlog torn", torn(8192), "malformed"),
         ("cut", whole[..4096].to_vec(), "malformed"),
-        ("newer", newer, "its schema 99 is newer than 4, which this version knows"),
+        ("newer", newer, "its schema 99 is newer than 5, which this version knows"),
     ] {
         let mut machine = Machine::with_sensor();
         machine.set("sensor.temperature-jump", "0");

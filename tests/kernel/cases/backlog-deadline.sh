@@ -25,5 +25,6 @@ takes 9000 9200
 let_cache_expire
 run
 exits 0
-delivers '20.6 45.6' "$3" "$4" "$5"
+# The eighth reading of this store: then the oldest goes first.
+delivers "$3" '20.6 45.6' "$4" "$5"
 logs 'temperature=20.6 humidity=45.6 device=dht11@4 attempts=1 delivered=4 backlog=0'

@@ -11,7 +11,7 @@ insmod "$RIG/i2c-chip.ko" address=0x40
 chip_measures 625c 7b20
 echo hdc100x 0x40 >/sys/bus/i2c/devices/i2c-0/new_device
 # This driver names the device by its place on the bus.
-[ "$("$PROGRAM" list)" = "$(printf 'iio:device0\t0-0040\t-')" ] || fail "list: $("$PROGRAM" list)"
+[ "$("$PROGRAM" list)" = "$(printf 'iio:device0\t0-0040\t-\t0-0040')" ] || fail "list: $("$PROGRAM" list)"
 
 # code * 165 / 65536 - 40 °C and code * 100 / 65536 %RH; both measurements take 15 ms.
 while read -r t h temperature humidity; do

@@ -15,7 +15,7 @@ chip_measures() { # TEMPERATURE HUMIDITY
 insmod "$RIG/i2c-chip.ko" address=0x40
 chip_measures "$(checked 0x683a)" "$(checked 0x4e85)"
 echo htu21 0x40 >/sys/bus/i2c/devices/i2c-0/new_device
-[ "$("$PROGRAM" list)" = "$(printf 'iio:device0\thtu21\t-')" ] || fail "list: $("$PROGRAM" list)"
+[ "$("$PROGRAM" list)" = "$(printf 'iio:device0\thtu21\t-\t0-0040')" ] || fail "list: $("$PROGRAM" list)"
 
 # code * 175.72 / 65536 - 46.85 °C and code * 125 / 65536 - 6 %RH; both measurements take 66 ms.
 while read -r t h temperature humidity; do

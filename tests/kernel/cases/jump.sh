@@ -54,6 +54,16 @@ sent_after 3 33.4 75.7
 from_good 't=700 h=456' badsum 't=100 h=456' weird "$good"
 sent_after 5 $good_is
 
+# A steady, quick change, as of hot air: three tries that go one way. And not when one of them does not, or goes too far.
+from_good 't=300 h=400' 't=325 h=380' 't=350 h=360' 't=375 h=340'
+sent_after 3 35.0 36.0
+from_good 't=150 h=456' 't=125 h=456' 't=100 h=456'
+sent_after 3 10.0 45.6
+from_good 't=300 h=456' badsum 't=325 h=456' 't=310 h=456' 't=335 h=456' 't=360 h=456'
+sent_after 6 36.0 45.6
+from_good 't=300 h=456' 't=351 h=456' 't=390 h=456' "$good"
+sent_after 4 $good_is
+
 # No two tries agree.
 from_good 't=700 h=456' 't=600 h=456' 't=500 h=456'
 run --attempts 3
@@ -70,7 +80,10 @@ pass_time 590
 sent_after 2 $good_is
 from_good 't=334 h=456' "$good"
 pass_time 600
-sent_after 1 33.4 45.6
+sent_after 3 $good_is
+from_good 't=334 h=456' 't=344 h=456'
+pass_time 600
+sent_after 2 34.4 45.6
 
 temperature_jump=0.0 humidity_jump=0.0
 from_good 't=700 h=999'

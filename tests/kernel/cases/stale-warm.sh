@@ -2,7 +2,7 @@
 # are never sent.
 . "${0%/*}/../lib.sh"
 
-sensor 't=111 h=222' weird "$good"
+sensor 't=111 h=222' 't=111 h=222' weird "$good"
 run --dry-run
 exits 0
 prints 11.1 22.2

@@ -14,6 +14,7 @@ logs_error kitchen dht11@11
 transactions 0
 takes 0 30
 
+read_before=kitchen
 run --device kitchen
 exits 0
 sends 4.1 44.1
@@ -21,6 +22,7 @@ logs 'temperature=4.1 humidity=44.1 device=kitchen attempts=1 delivered=1 backlo
 transactions 1
 takes 20 50
 
+read_before=dht11@11
 run --device dht11@11
 exits 0
 sends 17.1 71.7

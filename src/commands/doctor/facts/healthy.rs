@@ -21,7 +21,7 @@ use super::users::Users;
 use super::way::{End, Step, Want, Way};
 use crate::cli;
 use crate::config::Config;
-use crate::failure::Tally;
+use crate::failure::{Bus, Tally};
 use crate::reading::Reading;
 use crate::store::{PassedOver, PastRun};
 
@@ -139,7 +139,7 @@ impl Tried {
     pub(crate) fn good_times(title: &str, times: usize) -> Tried {
         let reading = Reading { temperature_mdegc: 20_600, humidity_mpercent: 24_400 };
         let results = std::iter::repeat_with(|| Ok(reading)).take(times).collect();
-        Tried { title: title.to_owned(), results, kernel_log: Ok(Tally::default()) }
+        Tried { title: title.to_owned(), bus: Bus::Gpio, results, kernel_log: Ok(Tally::default()) }
     }
 }
 

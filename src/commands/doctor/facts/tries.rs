@@ -12,7 +12,8 @@ use nix::fcntl::OFlag;
 use crate::clock::{Clock, PlainClock};
 use crate::config::Config;
 use crate::error::Problem;
-use crate::failure::{Failure, Tally};
+use crate::failure::{Bus, Failure, Tally};
+use crate::plausibility::within;
 use crate::reading::Reading;
 use crate::sensor::Sensor;
 
@@ -25,6 +26,8 @@ const BEYOND_CACHE: Duration = Duration::from_millis(100);
 pub(crate) struct Tried {
     /// What a person calls the sensor.
     pub(crate) title: String,
+    /// What it is connected to.
+    pub(crate) bus: Bus,
     /// In their order; a futile one is the last.
     pub(crate) results: Vec<Result<Reading, Failure>>,
     /// What the kernel wrote to its log about the device meanwhile, and how often.
@@ -53,6 +56,7 @@ impl Tried {
         let names = names_of(sensor);
         Tried {
             title: sensor.title().to_owned(),
+            bus: sensor.bus(),
             results,
             kernel_log: text.map(|text| lines_about(&names, &text)),
         }
@@ -61,10 +65,8 @@ impl Tried {
 
 fn one_try(sensor: &Sensor, config: &Config) -> Result<Reading, Failure> {
     let reading = sensor.read(&PlainClock)?;
-    match config.limits.exceeded_by(reading) {
-        Some(what) => Err(Failure::OutOfRange(what)),
-        None => Ok(reading.calibrated(&config.calibration)),
-    }
+    within(&config.limits, reading)?;
+    Ok(reading.calibrated(&config.calibration))
 }
 
 /// The kernel's log from now on (`Documentation/ABI/testing/dev-kmsg`).
