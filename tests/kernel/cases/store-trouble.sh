@@ -41,7 +41,8 @@ exits 69
 mentions 28 'no space is left on its file system'
 mentions 27 'temperature=23.4 humidity=45.6' 'backlog=unknown'
 server_port=6600
-delivered_without 'no space is left on its file system'
+# What the store has can still be read, so that one try is enough.
+delivered_without 'no space is left on its file system' 1
 rm /run/store/filler
 delivered 2
 
