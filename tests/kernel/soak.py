@@ -127,7 +127,23 @@ class Reading:
 
     def was_taken_at(self, now, in_run):
         """Whether this is its time. What a wrong clock said counts once the boot is over that could have told."""
-        return self.fits(self.true, now) or (in_run.boot is not self.run.boot and self.fits(self.wall, now))
+        if self.fits(self.true, now):
+            return True
+        if in_run.boot is self.run.boot:
+            return False
+        return self.fits(self.wall, now) or self.was_guessed(now, in_run)
+
+    def was_guessed(self, now, in_run):
+        """Whether nothing told the time in that boot, the store says so, and the guess is not of the future."""
+        if self.run.boot.clock_set is not None or self.run.boot.wall_start == self.run.boot.true:
+            return False
+        db = sqlite3.connect(in_run.boot.share / "readings.db")
+        t, h = self.value
+        rows = db.execute("""SELECT certain FROM reading JOIN boot USING (boot_id)
+            WHERE abs(temperature_mdegc - ?) < 100 AND abs(humidity_mpercent - ?) < 100""", (t * 100, h * 100))
+        is_marked = (0,) in rows.fetchall()
+        db.close()
+        return is_marked and now <= in_run.boot.true + in_run.started
 
     def has_wrong_time(self):
         now = self.arrivals[0][1]
