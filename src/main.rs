@@ -1,7 +1,11 @@
 //! `iio-focus`: arguments, logger, run, exit status.
 
+#![cfg_attr(all(target_env = "gnu", not(test)), no_main)]
+
+#[cfg(all(target_env = "gnu", not(test)))]
+mod start;
+
 use std::env;
-use std::process::ExitCode;
 
 use iio_focus::cli::{self, Command, Parsed};
 use iio_focus::commands;
@@ -12,23 +16,28 @@ use iio_focus::output;
 use iio_focus::secret;
 use iio_focus::signals;
 
-fn main() -> ExitCode {
+#[cfg(any(not(target_env = "gnu"), test))]
+fn main() -> std::process::ExitCode {
+    program().into()
+}
+
+fn program() -> Exit {
     logger::report_panics();
     secret::keep_out_of_core_dumps();
     signals::ignore_file_size_limit();
-    match cli::parse(env::args_os()).and_then(start) {
-        Ok(exit) => exit.into(),
+    match cli::parse(env::args_os()).and_then(execute) {
+        Ok(exit) => exit,
         Err(error) => {
             // A run has chosen its destination before, and this changes nothing then. A command has not: the person or
             // the script that started it reads standard error.
             logger::init(Destination::Stderr, false);
             log::error!("{error}");
-            error.exit().into()
+            error.exit()
         }
     }
 }
 
-fn start(parsed: Parsed) -> Result<Exit, Error> {
+fn execute(parsed: Parsed) -> Result<Exit, Error> {
     let args = match parsed {
         Parsed::Text(text) => return output::print(&text).map(|()| Exit::Success),
         Parsed::Args(args) => args,

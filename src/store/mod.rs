@@ -177,13 +177,15 @@ impl Store {
     ) -> Option<Reading> {
         let (reading, taken) = self.work(|db| {
             // Bounded: a new sensor in an old store must not cost a look at all of it.
-            db.prepare(
-                "SELECT * FROM reading
-                 WHERE sensor = ?1 AND place IS ?2 AND id > (SELECT max(id) - 64 FROM reading)
-                 ORDER BY id DESC LIMIT 1",
-            )?
-            .query_row((sensor, place), reading_of)
-            .optional()
+            let mut newest = db.prepare("SELECT * FROM reading ORDER BY id DESC LIMIT 64")?;
+            let mut rows = newest.query([])?;
+            while let Some(row) = rows.next()? {
+                let whose: (String, Option<String>) = (row.get("sensor")?, row.get("place")?);
+                if (whose.0.as_str(), whose.1.as_deref()) == (sensor, place) {
+                    return reading_of(row).map(Some);
+                }
+            }
+            Ok(None)
         })??;
         (0..=millis(age)).contains(&now.since(&taken)).then_some(reading)
     }
