@@ -14,8 +14,10 @@ if [ -z "${WEAR_ROOT:-}" ]; then
     WEAR_ROOT=$(mktemp -d)
     export WEAR_ROOT
     status=0
+    trap 'rm -rf "$WEAR_ROOT"' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
     unshare -m --propagation private "$0" "$@" || status=$?
-    rm -rf "$WEAR_ROOT"
     exit $status
 fi
 program=$(realpath "$1")
@@ -54,6 +56,8 @@ truncate -s 512M "$WEAR_ROOT/image"
 mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 "$WEAR_ROOT/image"
 loop=$(losetup --find --show "$WEAR_ROOT/image")
 trap 'umount "$card" 2>/dev/null; losetup -d "$loop"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 mount -o defaults,noatime "$loop" "$card"
 counters() {
     awk '{ print $7, $5, $16 }' "/sys/block/${loop#/dev/}/stat"
