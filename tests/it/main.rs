@@ -13,6 +13,7 @@ mod faults;
 mod logging;
 mod machine;
 mod sensor;
+mod setup;
 mod signals;
 mod status;
 mod store;

@@ -8,6 +8,7 @@ mod configuration;
 mod delivery;
 mod driver;
 mod facts;
+pub(super) mod for_setup;
 mod schedule;
 mod store;
 mod tries;

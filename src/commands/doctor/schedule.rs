@@ -32,7 +32,7 @@ pub(super) fn schedule(facts: &Facts) -> Vec<Finding> {
 }
 
 /// Where cron finds a line that starts a run.
-fn run_line(file: &CronFile) -> Option<String> {
+pub(super) fn run_line(file: &CronFile) -> Option<String> {
     let line = file.line.as_ref().ok().copied().flatten().filter(|_| is_read(file))?;
     Some(format!("{} line {line}", file.path.display()))
 }

@@ -27,7 +27,7 @@ pub(crate) struct Boot {
 
 impl Boot {
     /// Where the firmware reads: since Bookworm it is mounted on `/boot/firmware`, and before on `/boot`.
-    pub(super) fn look(root: &Path) -> Option<Boot> {
+    pub(crate) fn look(root: &Path) -> Option<Boot> {
         let dirs = ["boot/firmware", "boot"].map(|dir| root.join(dir));
         let dir = dirs.into_iter().find(|dir| dir.join("config.txt").exists())?;
         let config_file = dir.join("config.txt");

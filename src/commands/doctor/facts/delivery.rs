@@ -30,11 +30,16 @@ pub(crate) enum Program {
 
 impl Program {
     pub(super) fn look(root: &Path, focus: &Focus) -> Program {
+        Program::at(root, &focus.program)
+    }
+
+    /// A path, or a name that is looked up in `PATH`.
+    pub(crate) fn at(root: &Path, program: &Path) -> Program {
         let path = env::var_os("PATH").unwrap_or_default();
         let dirs = env::split_paths(&path).map(|dir| config::under(root, dir));
         // Only a folder's name with a colon cannot be joined, and those were just split at colons.
         let path = env::join_paths(dirs).unwrap_or_default();
-        let program = match find_program(&focus.program, Some(&path)) {
+        let program = match find_program(program, Some(&path)) {
             Err(problem) => return Program::NotInPath(problem),
             Ok(program) => program,
         };

@@ -25,7 +25,7 @@ pub(crate) struct CronFile {
 }
 
 impl Schedule {
-    pub(super) fn look(root: &Path) -> Schedule {
+    pub(crate) fn look(root: &Path) -> Schedule {
         let mut schedule = Schedule::default();
         for dir in ["etc/systemd/system", "run/systemd/system", "usr/lib/systemd/system"] {
             let names = names_in(&root.join(dir).join("timers.target.wants")).unwrap_or_default();
@@ -65,7 +65,7 @@ fn is_our_timer(name: &str) -> bool {
 }
 
 /// What takes no reading.
-const COMMANDS: [&str; 5] = ["list", "doctor", "status", "chart", "export"];
+const COMMANDS: [&str; 6] = ["list", "doctor", "status", "chart", "export", "setup"];
 
 /// The number of the first line that starts a run.
 fn run_line(text: &str) -> Option<usize> {
