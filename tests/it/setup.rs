@@ -2,6 +2,8 @@
 
 mod card;
 mod interrupted;
+mod pi;
+mod terminal;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};

@@ -54,7 +54,7 @@ pub fn run(args: &cli::Args, setup: &cli::Setup) -> Result<Exit, Error> {
     let runs_already = timer == timer::Plan::Found && !talk.has_changed;
     let ready = Ready { sensors, has_reading, has_focus, has_token, runs_already };
     first_run::carry_out(&system, &ready, &mut talk)?;
-    timer::carry_out(timer, &system, &mut talk)?;
+    timer::carry_out(timer, &system, sensors, &mut talk)?;
     end(&talk)
 }
 

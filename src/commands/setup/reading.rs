@@ -40,7 +40,7 @@ pub(super) fn carry_out(
         let line = ran.last_line().trim_start_matches("iio-focus: ").trim_end_matches(" dry-run=1");
         return talk.found(STEP, line).map(|()| None);
     }
-    let line = ran.last_line().trim_start_matches("iio-focus: ").to_owned();
+    let line = ran.last_line().trim_start_matches("iio-focus: ").trim_start_matches("error: ").to_owned();
     talk.left(STEP, &format!("none: {line}"))?;
     for words in for_setup::why_no_reading(args)? {
         talk.more(&words)?;

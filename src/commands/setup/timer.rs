@@ -5,6 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::process::Command;
 use std::time::Duration;
 
+use super::overlay::Sensors;
 use super::system::{System, find, run};
 use super::talk::Talk;
 use crate::commands::doctor::for_setup;
@@ -63,21 +64,28 @@ fn is_active() -> bool {
     systemctl(&["is-active", "--quiet", TIMER]).is_ok()
 }
 
-/// Enables and starts it.
+/// Enables it, and starts it if there is a sensor.
 ///
 /// # Errors
 /// What cannot be written.
-pub(super) fn carry_out(plan: Plan, system: &System, talk: &mut Talk) -> Result<(), Error> {
+pub(super) fn carry_out(plan: Plan, system: &System, sensors: Sensors, talk: &mut Talk) -> Result<(), Error> {
     match plan {
         Plan::Leave(why) => talk.found(STEP, &why),
         Plan::Found => {
             let started = if system.has_systemd { " and started" } else { "" };
             talk.found(STEP, &format!("{TIMER} is enabled{started}"))
         }
-        Plan::Enable(None) => match systemctl(&["enable", "--quiet", "--now", TIMER]) {
-            Ok(()) => talk.did(STEP, &format!("{TIMER}: enabled and started")),
-            Err(said) => talk.left(STEP, &format!("{TIMER} cannot be enabled: {said}")),
-        },
+        Plan::Enable(None) => {
+            // Before the restart there would be a failed run each minute.
+            let (now, said) = match sensors {
+                Sensors::Ready => (&["--now"][..], "enabled and started"),
+                Sensors::AfterRestart => (&[][..], "enabled, and starts with the restart"),
+            };
+            match systemctl(&[&["enable", "--quiet"], now, &[TIMER]].concat()) {
+                Ok(()) => talk.did(STEP, &format!("{TIMER}: {said}")),
+                Err(wrong) => talk.left(STEP, &format!("{TIMER} cannot be enabled: {wrong}")),
+            }
+        }
         Plan::Enable(Some(dir)) => {
             link(system, dir)?;
             talk.did(STEP, &format!("{TIMER}: enabled, and starts when the system does"))
