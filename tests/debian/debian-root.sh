@@ -1,9 +1,10 @@
 #!/bin/sh
-# debian-root.sh FOLDER: unpacked Debian roots to copy, made with debootstrap if they are not there: FOLDER/bare has no
-# more than a Debian needs, and what makes system users; FOLDER/systemd has systemd
+# debian-root.sh FOLDER SUITE: unpacked Debian roots of this release to copy, made with debootstrap if they are not there:
+# FOLDER/SUITE/bare has no more than a Debian needs, and what makes system users; FOLDER/SUITE/systemd has systemd
 # instead, which does that too, and sudo.
 set -eu
-folder=$1
+suite=$2
+folder=$1/$suite
 fail() {
     echo "debian-root.sh: $1: see $folder/log" >&2
     exit 1
@@ -14,9 +15,9 @@ mkdir -p "$folder"
 exec 9>"$folder/lock"
 flock 9
 [ ! -e "$folder/systemd/etc/debian_version" ] || exit 0
-echo 'debian-root.sh: making a small Debian'
+echo "debian-root.sh: making a small Debian, $suite"
 rm -rf "$folder/new" "$folder/bare" "$folder/systemd"
-debootstrap --variant=minbase bookworm "$folder/new" >"$folder/log" 2>&1 || fail debootstrap
+debootstrap --variant=minbase "$suite" "$folder/new" >"$folder/log" 2>&1 || fail debootstrap
 cp /etc/resolv.conf "$folder/new/etc/"
 add() { # ROOT PACKAGE...
     root=$1

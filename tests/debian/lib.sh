@@ -94,12 +94,15 @@ END
     echo "$*" >"$into/stamp"
 }
 
-# A copy of a Debian root, "bare" or with "systemd".
-debian_root() { # KIND FOLDER
+# The releases of Debian that the tests in roots run on: Raspberry Pi OS is 13 today, and 12 before.
+suites='bookworm trixie'
+
+# A copy of the root of a Debian release, "bare" or with "systemd".
+debian_root() { # SUITE KIND FOLDER
     [ "$(id -u)" = 0 ] || fail 'a Debian root can only be made by root'
-    tests/debian/debian-root.sh "$kept/roots"
-    rm -rf "$2"
-    cp -a --reflink=auto "$kept/roots/$1" "$2"
+    tests/debian/debian-root.sh "$kept/roots" "$1"
+    rm -rf "$3"
+    cp -a --reflink=auto "$kept/roots/$1/$2" "$3"
 }
 
 # What a package could leave in a root: every file with its owner, mode and content. Not what belongs to dpkg, to logs and
