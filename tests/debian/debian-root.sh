@@ -26,7 +26,12 @@ add() { # ROOT PACKAGE...
         fail "$*"
     chroot "$root" apt-get clean
 }
-chroot "$folder/new" apt-get -q update >>"$folder/log" 2>&1 || fail 'apt-get update'
+# A mirror can be in the middle of an update.
+for pause in 5 30 90 180 end; do
+    if chroot "$folder/new" apt-get -q -o APT::Update::Error-Mode=any update >>"$folder/log" 2>&1; then break; fi
+    [ $pause != end ] || fail 'apt-get update'
+    sleep $pause
+done
 cp -a "$folder/new" "$folder/bare"
 add "$folder/bare" systemd-standalone-sysusers
 add "$folder/new" sudo systemd systemd-sysv

@@ -57,6 +57,16 @@ package() {
     echo "$package"
 }
 
+# Does it again when it fails, after a pause: a mirror that is in the middle of an update has an index that does not fit
+# the files ("File has unexpected size"), for some minutes at most.
+again() { # COMMAND...
+    for pause in 5 30 90 180 end; do
+        "$@" && return
+        [ $pause = end ] || sleep $pause
+    done
+    return 1
+}
+
 # debian ARCH PACKAGE...: Debian's packages for another architecture, unpacked into $kept/debian/ARCH. This machine's own
 # apt and dpkg know nothing of it.
 debian() {
@@ -69,24 +79,31 @@ debian() {
     rm -rf "$into" "$apt"
     mkdir -p "$into" "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/debs"
     : >"$apt/status"
+    # Only the one index that is needed: whatever else this machine's apt has in its lists can fail too.
+    # shellcheck disable=SC2016
+    apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' |
+        sed -n '/\/debian\/ [a-z]* main$/{s|^|deb [target=Packages signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] |p;q}' >"$apt/sources.list"
+    [ -s "$apt/sources.list" ] || fail "this machine's apt has no Debian mirror in its lists"
     cat >"$apt/apt.conf" <<END
 APT::Architecture "$arch";
 APT::Architectures { "$arch"; };
 APT::Sandbox::User "root";
 Acquire::Languages "none";
+Dir::Etc::SourceList "$apt/sources.list";
+Dir::Etc::SourceParts "/dev/null";
 Dir::State "$apt";
 Dir::State::status "$apt/status";
 Dir::Cache "$apt/cache";
 END
     (
         export APT_CONFIG="$apt/apt.conf"
-        cd "$apt/debs" && apt-get -q update || exit
+        cd "$apt/debs" && again apt-get -q -o APT::Update::Error-Mode=any update || exit
         for wanted; do
             # The newest kernel's name is in its metapackage.
             case $wanted in
             linux-image-*) wanted=$(apt-cache depends "$wanted" | awk '/Depends:/ { print $2; exit }') ;;
             esac
-            apt-get -q download "$wanted" || exit
+            again apt-get -q download "$wanted" || exit
         done
         for file in *.deb; do dpkg-deb -x "$file" "$into" || exit; done
     ) >"$kept/debian.log" 2>&1 || fail "could not be fetched: see $kept/debian.log"
@@ -96,6 +113,14 @@ END
 
 # The releases of Debian that the tests in roots run on: Raspberry Pi OS is 13 today, and 12 before.
 suites='bookworm trixie'
+
+# A script that needs one root is called once for each release, which is $suite then.
+for_each_suite() { # SCRIPT SUITE-IF-CALLED-SO
+    suite=${2:-}
+    [ -z "$suite" ] || return 0
+    for suite in $suites; do "$1" "$suite" || exit; done
+    exit 0
+}
 
 # A copy of the root of a Debian release, "bare" or with "systemd".
 debian_root() { # SUITE KIND FOLDER
