@@ -130,6 +130,48 @@ debian_root() { # SUITE KIND FOLDER
     cp -a --reflink=auto "$kept/roots/$1/$2" "$3"
 }
 
+# $debian: a Raspberry Pi with nothing but Debian, focus's and WhaTap's stand-ins, and a firmware that is played by
+# guest/dtoverlay.
+pi_root() { # SUITE
+    debian=$work/root
+    debian_root "$1" systemd "$debian"
+    for program in focus-stand-in listener; do install "$stand_ins/$program" "$debian/usr/local/bin/"; done
+    mv "$debian/usr/local/bin/focus-stand-in" "$debian/usr/local/bin/focus"
+    echo raspberrypi >"$debian/etc/hostname"
+    echo 127.0.0.1 localhost raspberrypi >"$debian/etc/hosts"
+    mkdir -p "$debian/boot/firmware/overlays"
+    printf 'arm_64bit=1\n\n[cm4]\notg_mode=1\n' >"$debian/boot/firmware/config.txt"
+    install tests/debian/guest/dtoverlay "$debian/usr/local/bin/"
+}
+
+# Starts it with systemd, and this script of guest/ in it, which says "all is well" at its end.
+start_pi() { # SCRIPT
+    install "tests/debian/guest/$1" "$debian/usr/local/bin/guest"
+    cat >"$debian/etc/systemd/system/guest.service" <<END
+[Unit]
+After=multi-user.target
+FailureAction=exit
+SuccessAction=exit
+[Service]
+Type=oneshot
+Environment=HOME=/root DEBIAN_FRONTEND=noninteractive
+WorkingDirectory=/root
+ExecStart=/usr/local/bin/guest
+StandardOutput=append:/guest.log
+StandardError=inherit
+END
+    mkdir -p "$debian/etc/systemd/system/multi-user.target.wants"
+    ln -s ../guest.service "$debian/etc/systemd/system/multi-user.target.wants/"
+    timeout --kill-after=5 300 systemd-nspawn --quiet --register=no --keep-unit --private-network --machine="iio-focus-$name" \
+        --directory="$debian" --boot >"$work/console" 2>&1 </dev/null || true
+    [ -e "$debian/guest.log" ] || { tail "$work/console" >&2; fail 'no container could be started'; }
+    tr -s '\r\n' '\n' <"$debian/guest.log" | grep -v '^(Reading database' | sed "s/^/$name ($suite): /"
+    grep -qx 'all is well' "$debian/guest.log" || {
+        tail -n 20 "$work/console" >&2
+        fail 'it does not go as it should'
+    }
+}
+
 # What a package could leave in a root: every file with its owner, mode and content. Not what belongs to dpkg, to logs and
 # to locks, nor the backups of the account files; the account files themselves count.
 manifest() { # ROOT
