@@ -1,7 +1,7 @@
 #!/bin/sh
 # debian-root.sh FOLDER SUITE: unpacked Debian roots of this release to copy, made with debootstrap if they are not there:
 # FOLDER/SUITE/bare has no more than a Debian needs, and what makes system users; FOLDER/SUITE/systemd has systemd
-# instead, which does that too, and sudo.
+# instead, which does that too, D-Bus, ps and sudo.
 set -eu
 suite=$2
 folder=$1/$suite
@@ -34,5 +34,5 @@ for pause in 5 30 90 180 end; do
 done
 cp -a "$folder/new" "$folder/bare"
 add "$folder/bare" systemd-standalone-sysusers
-add "$folder/new" sudo systemd systemd-sysv
+add "$folder/new" dbus procps sudo systemd systemd-sysv
 mv "$folder/new" "$folder/systemd"

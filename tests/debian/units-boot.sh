@@ -36,7 +36,8 @@ sed 's|^ExecStart=.*|ExecStart=promtool query instant http://localhost:1 up|' pa
 install tests/debian/guest/units "$debian/usr/local/bin/guest"
 cat >"$debian/etc/systemd/system/guest.service" <<END
 [Unit]
-After=basic.target
+After=basic.target dbus.service
+Wants=dbus.service
 SuccessAction=exit
 FailureAction=exit
 [Service]
