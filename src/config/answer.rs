@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::kind::{PCODE, TEXT, Value};
-use super::secret::LICENSE;
+use super::secret::{LICENSE, TOKEN};
 use super::{Args, Config, Sources, Tables, file};
 use crate::error::Error;
 use crate::secret::Secret;
@@ -21,6 +21,11 @@ pub(crate) fn text(text: &str) -> Result<String, String> {
 /// What is right as a licence, without what editors put around it.
 pub(crate) fn license(text: &str) -> Result<Secret, String> {
     LICENSE.parse(text)
+}
+
+/// What is right as a token for the Open API, likewise.
+pub(crate) fn token(text: &str) -> Result<Secret, String> {
+    TOKEN.parse(text)
 }
 
 /// Whether a run would take this text as its configuration, with this licence if the file has none.

@@ -50,10 +50,10 @@ pub fn run(args: &cli::Args, setup: &cli::Setup) -> Result<Exit, Error> {
     }
     let has_reading = !talk.is_unfinished;
     let has_focus = program::carry_out(&system, &project, &mut talk)?;
-    let has_token = project::carry_out(project, &system, &mut wishes, &mut talk)?;
+    project::carry_out(project, &system, &mut wishes, &mut talk)?;
     let runs_already = timer == timer::Plan::Found && !talk.has_changed;
-    let ready = Ready { sensors, has_reading, has_focus, has_token, runs_already };
-    first_run::carry_out(&system, &ready, &mut talk)?;
+    let ready = Ready { sensors, has_reading, has_focus, runs_already };
+    first_run::carry_out(args, &system, &ready, &mut talk)?;
     timer::carry_out(timer, &system, sensors, &mut talk)?;
     end(&talk)
 }

@@ -147,7 +147,7 @@ impl Project {
     }
 }
 
-/// Asks for what is missing and writes it. Returns whether there is a token for the Open API.
+/// Asks for what is missing and writes it.
 ///
 /// # Errors
 /// What cannot be written.
@@ -156,7 +156,7 @@ pub(super) fn carry_out(
     system: &System,
     wishes: &mut Wishes,
     talk: &mut Talk,
-) -> Result<bool, Error> {
+) -> Result<(), Error> {
     let token_file = system.path(CREDENTIALS).join(TOKEN_FILE);
     let token = ask(&project, wishes, talk)?.filter(|_| !token_file.exists());
     let mut did = Vec::new();
@@ -177,11 +177,9 @@ pub(super) fn carry_out(
         did.insert(0, format!("{}: {what}", project.file.display()));
     }
     if did.is_empty() {
-        talk.found(STEP, &format!("{} has all that it needs", project.file.display()))?;
-    } else {
-        talk.did(STEP, &format!("wrote {}", did.join("; ")))?;
+        return talk.found(STEP, &format!("{} has all that it needs", project.file.display()));
     }
-    Ok(token_file.exists())
+    talk.did(STEP, &format!("wrote {}", did.join("; ")))
 }
 
 /// Asks for what is missing. Returns the token for the Open API, if there is to be one.
@@ -207,12 +205,7 @@ fn ask(project: &Project, wishes: &mut Wishes, talk: &Talk) -> Result<Option<Sec
 }
 
 fn token(text: &str) -> Result<Option<Secret>, String> {
-    let text = config::bare_secret(text);
-    if text.chars().all(|c| c.is_ascii_graphic()) {
-        Ok((!text.is_empty()).then(|| Secret::new(text)))
-    } else {
-        Err("must be letters, digits and signs, without a space".to_owned())
-    }
+    if text.is_empty() { Ok(None) } else { answer::token(text).map(Some) }
 }
 
 /// Writes a secret into a file of its own that only root can read. Returns the file's name.

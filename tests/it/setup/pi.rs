@@ -3,10 +3,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use super::card::{Card, LINE};
 use super::terminal::Terminal;
-use crate::machine::{HTU21, LICENSE, Machine, PATH, PROGRAM};
+use crate::machine::{HTU21, LICENSE, Machine, PATH, PROGRAM, eventually};
 
 const RUN: &str = "temperature=20.6 humidity=24.4 device=kitchen attempts=1 delivered=1 backlog=0";
 
@@ -178,4 +179,48 @@ fn interrupted_at_the_licence_the_terminal_shows_again_what_is_typed() {
         assert_eq!(status, wanted, "{text}");
         assert!(!card.path("etc/iio-focus.toml").exists(), "{text}");
     }
+}
+
+#[test]
+fn with_a_token_it_waits_until_the_reading_has_arrived() {
+    const TOKEN: &str = "QWERTYTOKEN1234";
+    let card = pi();
+    let _server = card.machine.serve();
+    let path = |name: &str| card.machine.path(name).display().to_string();
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stand-in/open-api.py");
+    let mut api = Command::new("python3");
+    api.arg(program).args(["--token", TOKEN, "--pcode", "7000", "--record", &path("record")]);
+    api.args(["--faults", &path("faults"), "--log", &path("api-log"), "--port-file", &path("api-port")]);
+    let mut api = api.spawn().unwrap();
+    let port = || fs::read_to_string(path("api-port")).unwrap_or_default();
+    eventually("the stand-in listens", || !port().trim().is_empty());
+    let config = format!(
+        "[focus]\noname = \"pi\"\nserver-port = {}\n[store]\npath = {:?}\nwait-for-clock = \"0s\"\n\
+         [verify]\nurl = \"http://127.0.0.1:{}\"\n",
+        card.machine.port(),
+        path("store/readings.db"),
+        port().trim()
+    );
+    card.write("etc/iio-focus.toml", &config);
+    let run = format!(
+        "#!/bin/sh\n[ $1 = start ] || exit 0\nexport WHATAP_LICENSE=$(cat /etc/credstore/iio-focus.license)\n\
+         '{PROGRAM}' --log stderr 2>{0}.raw; status=$?; sed 's/^iio-focus: //' {0}.raw >{0}; exit $status\n",
+        path("journal")
+    );
+    card.machine.executable("bin/systemctl", run);
+
+    let mut terminal = start(&card, &["--yes"]);
+    terminal.answer("Licence of the WhaTap project (not shown): ", &format!("{LICENSE}\n"));
+    terminal.answer("Code of the project: ", "7000\n");
+    terminal.answer("Server of the project: ", "127.0.0.1\n");
+    terminal.answer("Enter for none (not shown): ", &format!("{TOKEN}\n"));
+    terminal.expect("token into /etc/credstore/iio-focus.api-token");
+    terminal.expect("first run  temperature=20.6 humidity=24.4 device=kitchen attempts=");
+    terminal.expect("arrived at WhaTap after ");
+    let (status, text) = terminal.end();
+    let _ = api.kill();
+    let _ = api.wait();
+    assert_eq!(status, 0, "{text}");
+    assert!(!text.contains(TOKEN), "{text}");
+    assert_eq!(card.text("etc/credstore/iio-focus.api-token"), format!("{TOKEN}\n"));
 }
