@@ -1,6 +1,8 @@
 //! A child process with a time limit: this module starts it, reads its output, ends it and reaps it. It works for any
 //! program.
 
+mod hidden;
+
 use std::env;
 use std::ffi::{CString, OsStr};
 use std::fs::File;
@@ -17,9 +19,10 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::prctl;
+use nix::sys::ptrace;
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::{Pid, execv, getpid, getppid};
+use nix::unistd::{Pid, execv, execve, getpid, getppid};
 
 use crate::clock::{Clock, Deadline};
 use crate::error::{Problem, describe};
@@ -69,12 +72,20 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts a program and hands it the input, which must be shorter than a pipe (64 KiB).
+    /// Starts a program and hands it the input, which must be shorter than a pipe (64 KiB). No other user can see the
+    /// argument at `secret_at`, if the system allows to hide it.
     ///
     /// # Errors
     /// A [`Problem`] if the system cannot start the program.
-    pub fn start(program: &Path, arguments: &[String], input: &[u8]) -> Result<Child, Problem> {
-        let mut process = spawn(program, arguments).map_err(|source| {
+    pub fn start(
+        program: &Path,
+        arguments: &[String],
+        secret_at: Option<usize>,
+        input: &[u8],
+    ) -> Result<Child, Problem> {
+        let hidden = secret_at.and_then(|at| hidden::start(program, arguments, at));
+        let started = hidden.map_or_else(|| spawn(program, arguments, None), Ok);
+        let mut process = started.map_err(|source| {
             let hint = match source.raw_os_error().map(Errno::from_raw) {
                 Some(Errno::ENOEXEC) => ": it is not a program for this machine's processor",
                 Some(Errno::ENOENT) => ": it, or the interpreter it asks for, is not there",
@@ -192,7 +203,8 @@ impl Bounded {
     }
 }
 
-/// Starts a program with its three streams on pipes, as the leader of a new process group.
+/// Starts a program with its three streams on pipes, as the leader of a new process group. With an environment of its
+/// own it is traced by this process, and stops before its first instruction.
 ///
 /// The child calls `execv(2)` before the standard library can call `execvp(3)`, because the `execvp` of the GNU C
 /// library runs a file that the kernel cannot execute in a shell. The child also asks the kernel to kill it when this
@@ -201,7 +213,11 @@ impl Bounded {
 /// `clone(CLONE_VM)` with a separate stack would save 0.15 ms, because fork copies the page tables, but it needs 50
 /// more lines of unsafe code. This is not worth it for a child that then waits for a network.
 #[allow(unsafe_code, reason = "`pre_exec` is unsafe, because few calls are allowed between fork and exec")]
-fn spawn(program: &Path, arguments: &[String]) -> io::Result<std::process::Child> {
+fn spawn(
+    program: &Path,
+    arguments: &[String],
+    environment: Option<Vec<CString>>,
+) -> io::Result<std::process::Child> {
     let path = CString::new(program.as_os_str().as_bytes())?;
     let mut argv = vec![path.clone()];
     for argument in arguments {
@@ -218,7 +234,9 @@ fn spawn(program: &Path, arguments: &[String]) -> io::Result<std::process::Child
         if getppid() != parent {
             return Err(Errno::ESRCH.into());
         }
-        match execv(&path, &argv)? {}
+        let Some(environment) = &environment else { match execv(&path, &argv)? {} };
+        ptrace::traceme()?;
+        match execve(&path, &argv, environment)? {}
     };
     let mut command = Command::new(program);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);

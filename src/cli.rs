@@ -85,6 +85,8 @@ pub enum Command {
     Export(Export),
     /// `iio-focus verify`
     Verify(Verify),
+    /// `iio-focus setup`
+    Setup(Setup),
 }
 
 impl Args {
@@ -105,6 +107,7 @@ impl Args {
                 verify.log = verify.log.take().or(self.log.take());
                 (Some(&mut verify.config), None, None)
             }
+            Some(Command::Setup(_)) => (None, None, None),
         };
         let mut unsupported = vec![
             ("--attempts", self.attempts.is_some()),
@@ -279,6 +282,44 @@ arguments! {
         json,
         /// put the missing ones back into the backlog, each at most twice
         requeue,
+    }
+}
+
+arguments! {
+    /// Set up overlay, configuration and timer, and take the first reading. Asks for what is not given.
+    #[argh(
+        note = "It asks only on a terminal. Without one it names what is missing and changes nothing.",
+        error_code(0, "all is set up"),
+        error_code(1, "something is left to do, and it says what"),
+        error_code(64, "the command line is wrong, or something is missing and there is no terminal to ask on")
+    )]
+    Setup as "setup" {
+        /// GPIO number of the sensor's data wire (default: 4)
+        gpiopin: "n",
+        /// name of the sensor, for the log
+        label: "name",
+        /// the Pi's own resistor: off, down or up (default: up)
+        pull: "word",
+        /// code of the WhaTap project
+        pcode: "n",
+        /// server of the WhaTap project
+        server_host: "host",
+        /// category of the readings (default: sensor)
+        category: "name",
+        /// name of this machine in WhaTap (default: focus's own)
+        oname: "name",
+        /// file that holds the licence; - is standard input
+        license_file: "file",
+        /// do it to the system in this folder, such as a card in a reader or an image
+        root: "dir",
+    }
+    switches {
+        /// leave config.txt alone
+        no_overlay,
+        /// leave the timer alone
+        no_timer,
+        /// answer yes to each question that can be answered so
+        yes,
     }
 }
 

@@ -53,5 +53,6 @@ fn execute(parsed: Parsed) -> Result<Exit, Error> {
         Some(Command::Chart(chart)) => commands::chart::run(&args, chart).map(|()| Exit::Success),
         Some(Command::Export(export)) => commands::export::run(&args, export).map(|()| Exit::Success),
         Some(Command::Verify(verify)) => commands::verify::run(&args, verify),
+        Some(Command::Setup(setup)) => commands::setup::run(&args, setup),
     }
 }

@@ -14,7 +14,8 @@ _iio_focus() {
         esac
         case $option,$word in
         ,--*=*) [[ $word == --sysfs=* ]] && sysfs=(--sysfs "${word#*=}") ;;
-        ,--dry-run | ,--verbose | ,--version | ,--help | ,--json | ,--prometheus | ,--ascii | ,--requeue) ;;
+        ,--dry-run | ,--verbose | ,--version | ,--help | ,--json | ,--prometheus | ,--ascii | ,--requeue | \
+            ,--no-overlay | ,--no-timer | ,--yes) ;;
         ,--*) option=$word ;;
         ,*) command=${command:-$word} ;;
         *) option='' ;;
@@ -23,15 +24,16 @@ _iio_focus() {
 
     local choices=()
     case $option in
-    --config | --svg) mapfile -t choices < <(compgen -f -- "$current") ;;
+    --config | --svg | --license-file) mapfile -t choices < <(compgen -f -- "$current") ;;
     --sysfs | --root) mapfile -t choices < <(compgen -d -- "$current") ;;
     --device) mapfile -t choices < <(iio-focus list "${sysfs[@]}" 2>/dev/null | tr '\t' '\n' | grep -vx -e -) ;;
     --log) choices=(auto syslog stderr) ;;
+    --pull) choices=(off down up) ;;
     --*) ;;
     *)
         case $command in
         '')
-            choices=(list doctor status chart export verify --config --device --sysfs --attempts --retry-delay --deadline
+            choices=(list doctor status chart export verify setup --config --device --sysfs --attempts --retry-delay --deadline
                 --dry-run --log --verbose --version --help)
             ;;
         list) choices=(--sysfs --json --help) ;;
@@ -40,6 +42,10 @@ _iio_focus() {
         chart) choices=(--config --device --since --until --svg --ascii --help) ;;
         export) choices=(--config --device --since --until --json --help) ;;
         verify) choices=(--config --since --until --log --json --requeue --help) ;;
+        setup)
+            choices=(--gpiopin --label --pull --pcode --server-host --category --oname --license-file --root --no-overlay
+                --no-timer --yes --help)
+            ;;
         esac
         ;;
     esac
@@ -57,7 +63,7 @@ _iio_focus() {
         fi
     done
     case $option in
-    --config | --svg | --output | --sysfs | --root) compopt -o filenames 2>/dev/null ;;
+    --config | --svg | --output | --license-file | --sysfs | --root) compopt -o filenames 2>/dev/null ;;
     esac
     return 0
 }

@@ -15,7 +15,7 @@ function __iio_focus_sensors
     iio-focus list $sysfs 2>/dev/null | string split \t | string match -v -- -
 end
 
-set -l run 'not __fish_seen_subcommand_from list doctor status chart export verify'
+set -l run 'not __fish_seen_subcommand_from list doctor status chart export verify setup'
 
 complete -c iio-focus -f
 complete -c iio-focus -n $run -a list -d 'the usable sensors, one per line'
@@ -24,12 +24,13 @@ complete -c iio-focus -n $run -a status -d 'what the last runs did'
 complete -c iio-focus -n $run -a chart -d 'the stored readings as a picture'
 complete -c iio-focus -n $run -a export -d 'the stored readings as CSV or JSON lines'
 complete -c iio-focus -n $run -a verify -d 'which readings arrived at WhaTap'
+complete -c iio-focus -n $run -a setup -d 'overlay, configuration, timer and first reading'
 
 complete -c iio-focus -s h -l help -d 'print the options'
-complete -c iio-focus -n 'not __fish_seen_subcommand_from list' -l config -rF -d 'configuration, a TOML file'
-complete -c iio-focus -n 'not __fish_seen_subcommand_from list status verify' -l device -x -a '(__iio_focus_sensors)' \
+complete -c iio-focus -n 'not __fish_seen_subcommand_from list setup' -l config -rF -d 'configuration, a TOML file'
+complete -c iio-focus -n 'not __fish_seen_subcommand_from list status verify setup' -l device -x -a '(__iio_focus_sensors)' \
     -d 'which sensor'
-complete -c iio-focus -n 'not __fish_seen_subcommand_from status chart export verify' -l sysfs -x \
+complete -c iio-focus -n 'not __fish_seen_subcommand_from status chart export verify setup' -l sysfs -x \
     -a '(__fish_complete_directories)' -d 'where sysfs is mounted'
 
 complete -c iio-focus -n $run -l attempts -x -d 'how many times to try the sensor'
@@ -43,8 +44,8 @@ complete -c iio-focus -n $run -l verbose -d 'log each try and each line that foc
 complete -c iio-focus -n $run -l version -d 'print the version'
 
 complete -c iio-focus -n '__fish_seen_subcommand_from list doctor status export verify' -l json -d 'print JSON, for programs'
-complete -c iio-focus -n '__fish_seen_subcommand_from doctor' -l root -x -a '(__fish_complete_directories)' \
-    -d 'where to look for all other files of the system'
+complete -c iio-focus -n '__fish_seen_subcommand_from doctor setup' -l root -x \
+    -a '(__fish_complete_directories)' -d 'the root folder of the system'
 complete -c iio-focus -n '__fish_seen_subcommand_from status' -l max-age -x -d 'the last reading may be this old'
 complete -c iio-focus -n '__fish_seen_subcommand_from status' -l failures -x -d 'so many failed runs in a row are failing'
 complete -c iio-focus -n '__fish_seen_subcommand_from status' -l output -rF -d 'replace this file instead of printing'
@@ -55,3 +56,16 @@ complete -c iio-focus -n '__fish_seen_subcommand_from chart export verify' -l un
 complete -c iio-focus -n '__fish_seen_subcommand_from chart' -l svg -rF -d 'write an SVG picture to this file'
 complete -c iio-focus -n '__fish_seen_subcommand_from chart' -l ascii -d 'use nothing but ASCII'
 complete -c iio-focus -n '__fish_seen_subcommand_from verify' -l requeue -d 'put the missing ones back into the backlog'
+
+set -l setup '__fish_seen_subcommand_from setup'
+complete -c iio-focus -n $setup -l gpiopin -x -d "GPIO number of the sensor's data wire"
+complete -c iio-focus -n $setup -l label -x -d 'name of the sensor'
+complete -c iio-focus -n $setup -l pull -x -a 'off down up' -d "the Pi's own resistor"
+complete -c iio-focus -n $setup -l pcode -x -d 'code of the WhaTap project'
+complete -c iio-focus -n $setup -l server-host -x -d 'server of the WhaTap project'
+complete -c iio-focus -n $setup -l category -x -d 'category of the readings'
+complete -c iio-focus -n $setup -l oname -x -d 'name of this machine in WhaTap'
+complete -c iio-focus -n $setup -l license-file -rF -d 'file that holds the licence'
+complete -c iio-focus -n $setup -l no-overlay -d 'leave config.txt alone'
+complete -c iio-focus -n $setup -l no-timer -d 'leave the timer alone'
+complete -c iio-focus -n $setup -l yes -d 'answer yes'

@@ -18,13 +18,17 @@ fail() {
     exit 1
 }
 
+binary() { # PACKAGE VERSION: with the version of its binary, which has +b1 behind if only that was built anew
+    apt-cache madison "$1" | awk -v version="$2" '{ v = $3; sub(/\+b[0-9]+$/, "", v) } v == version { print $1 "=" $3; exit }'
+}
+
 fetch_rust() { # VERSION; named after rust-web-src, since not every rustc has its source
     rm -rf "$rust"
     mkdir -p "$rust/debs"
     cd "$rust/debs"
-    apt-get -q download "rustc-web=$1" "rust-web-src=$1" "libstd-rust-web-dev=$1"
+    apt-get -q download "rust-web-src=$1" "$(binary rustc-web "$1")" "$(binary libstd-rust-web-dev "$1")"
     std=$(dpkg-deb -f libstd-rust-web-dev_*.deb Depends | grep -o 'libstd-rust-web-[0-9.]*')
-    apt-get -q download "$std=$1"
+    apt-get -q download "$(binary "$std" "$1")"
     dpkg-deb -f "$std"_*.deb Depends | grep -o 'libllvm[0-9]*' | xargs apt-get -q download
     for package in rustc-web libstd libllvm; do
         for file in "$package"*.deb; do dpkg-deb -x "$file" "$rust"; done
@@ -67,7 +71,7 @@ if ! "$rust/rustc" --version >/dev/null 2>&1; then
         status=$?
     fi
     set -e
-    [ $status -eq 0 ] || fail "rust-web-src, which Debian 12 has, could not be fetched"
+    [ $status -eq 0 ] || fail "rust-web-src, which Debian 12 and 13 have, could not be fetched"
 fi
 if [ "$(cat "$venv/stamp" 2>/dev/null)" != "$ZIGBUILD $ZIG" ]; then
     echo "cross: cargo-zigbuild $ZIGBUILD, Zig $ZIG"

@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod export;
 pub mod list;
 mod selection;
+pub mod setup;
 pub mod status;
 mod times;
 pub mod verify;

@@ -192,12 +192,19 @@ fn shown(key: &str) -> Option<&str> {
 /// Why it cannot be read; or the first thing that is wrong in it, with the line and the key.
 pub(super) fn read(path: &Path) -> Result<(Tables, u32), Error> {
     let (text, mode) = read_text(path)?;
-    let tables = parse(&text).map_err(|wrong| {
-        let line = line_of(&text, wrong.at.unwrap_or(text.len()));
+    Ok((read_tables(path, &text)?, mode))
+}
+
+/// Reads the text of the file of this name.
+///
+/// # Errors
+/// The first thing that is wrong in it, with the line and the key.
+pub(super) fn read_tables(path: &Path, text: &str) -> Result<Tables, Error> {
+    parse(text).map_err(|wrong| {
+        let line = line_of(text, wrong.at.unwrap_or(text.len()));
         let key = wrong.key.map(|key| format!("{key}: ")).unwrap_or_default();
         Error::Config(Problem::new(format!("{}:{line}: {key}{}", path.display(), wrong.what)))
-    })?;
-    Ok((tables, mode))
+    })
 }
 
 fn parse(text: &str) -> Result<Tables, Wrong> {

@@ -3,6 +3,7 @@
 //! What the file may hold, with its defaults, is in `file`; what is right for each kind of setting, in `kind`. Values
 //! are never quoted in an error: one of them is the licence.
 
+pub(crate) mod answer;
 mod file;
 mod kind;
 mod project;

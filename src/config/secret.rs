@@ -12,7 +12,7 @@ pub(crate) struct Known {
     /// What messages call it.
     name: &'static str,
     /// The environment variable that holds it.
-    variable: &'static str,
+    pub(super) variable: &'static str,
     /// The systemd credential that holds it.
     credential: &'static str,
     /// Its table in the file.
@@ -83,7 +83,7 @@ impl Known {
     }
 
     /// The error tells of the first character that is wrong where it stands and what it is: some cannot be seen.
-    fn parse(&self, text: &str) -> Result<Secret, String> {
+    pub(super) fn parse(&self, text: &str) -> Result<Secret, String> {
         let bare = bare_secret(text);
         let must = format!("must hold {} and nothing else", self.kind.right);
         if let Some((at, wrong)) = bare.char_indices().find(|(_, c)| !(self.may_have)(*c)) {

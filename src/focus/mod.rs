@@ -33,6 +33,9 @@ pub enum Confirm {
 /// What to do when focus is not found.
 pub(crate) const SET_PROGRAM: &str = "set program in [focus] to its full path";
 
+/// Which of focus's arguments is the licence.
+const LICENSE_AT: usize = 1;
+
 /// Why focus did not deliver.
 #[derive(Debug)]
 pub struct DeliveryFailure {
@@ -143,7 +146,14 @@ impl Focus {
         let mut children = Vec::new();
         let started: Vec<Result<(), Problem>> = calls
             .iter()
-            .map(|call| Child::start(&program, &self.arguments(&call.arguments), call.input.as_bytes()))
+            .map(|call| {
+                Child::start(
+                    &program,
+                    &self.arguments(&call.arguments),
+                    Some(LICENSE_AT),
+                    call.input.as_bytes(),
+                )
+            })
             .map(|child| child.map(|child| children.push(child)))
             .collect();
         let mut transcripts: Vec<_> = children.iter().map(|_| Transcript::new(&self.license)).collect();

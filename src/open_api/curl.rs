@@ -46,7 +46,7 @@ pub(super) fn post(request: &Request<'_>, clock: &SystemClock) -> Result<Result<
     // `--disable`, which must be first: the configuration of a user or of this machine does not count.
     let arguments = ["--disable", "--config", "-"].map(str::to_owned);
     let config = request.config();
-    let child = match started.and_then(|curl| Child::start(&curl, &arguments, config.as_bytes())) {
+    let child = match started.and_then(|curl| Child::start(&curl, &arguments, None, config.as_bytes())) {
         Ok(child) => child,
         Err(problem) => return Ok(Err(problem)),
     };

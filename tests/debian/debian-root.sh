@@ -1,9 +1,10 @@
 #!/bin/sh
-# debian-root.sh FOLDER: unpacked Debian roots to copy, made with debootstrap if they are not there: FOLDER/bare has no
-# more than a Debian needs, and what makes system users; FOLDER/systemd has systemd
-# instead, which does that too, and sudo.
+# debian-root.sh FOLDER SUITE: unpacked Debian roots of this release to copy, made with debootstrap if they are not there:
+# FOLDER/SUITE/bare has no more than a Debian needs, and what makes system users; FOLDER/SUITE/systemd has systemd
+# instead, which does that too, D-Bus, ps and sudo.
 set -eu
-folder=$1
+suite=$2
+folder=$1/$suite
 fail() {
     echo "debian-root.sh: $1: see $folder/log" >&2
     exit 1
@@ -14,9 +15,9 @@ mkdir -p "$folder"
 exec 9>"$folder/lock"
 flock 9
 [ ! -e "$folder/systemd/etc/debian_version" ] || exit 0
-echo 'debian-root.sh: making a small Debian'
+echo "debian-root.sh: making a small Debian, $suite"
 rm -rf "$folder/new" "$folder/bare" "$folder/systemd"
-debootstrap --variant=minbase bookworm "$folder/new" >"$folder/log" 2>&1 || fail debootstrap
+debootstrap --variant=minbase "$suite" "$folder/new" >"$folder/log" 2>&1 || fail debootstrap
 cp /etc/resolv.conf "$folder/new/etc/"
 add() { # ROOT PACKAGE...
     root=$1
@@ -25,8 +26,13 @@ add() { # ROOT PACKAGE...
         fail "$*"
     chroot "$root" apt-get clean
 }
-chroot "$folder/new" apt-get -q update >>"$folder/log" 2>&1 || fail 'apt-get update'
+# A mirror can be in the middle of an update.
+for pause in 5 30 90 180 end; do
+    if chroot "$folder/new" apt-get -q -o APT::Update::Error-Mode=any update >>"$folder/log" 2>&1; then break; fi
+    [ $pause != end ] || fail 'apt-get update'
+    sleep $pause
+done
 cp -a "$folder/new" "$folder/bare"
 add "$folder/bare" systemd-standalone-sysusers
-add "$folder/new" sudo systemd systemd-sysv
+add "$folder/new" dbus procps sudo systemd systemd-sysv
 mv "$folder/new" "$folder/systemd"

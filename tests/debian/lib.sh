@@ -57,6 +57,16 @@ package() {
     echo "$package"
 }
 
+# Does it again when it fails, after a pause: a mirror that is in the middle of an update has an index that does not fit
+# the files ("File has unexpected size"), for some minutes at most.
+again() { # COMMAND...
+    for pause in 5 30 90 180 end; do
+        "$@" && return
+        [ $pause = end ] || sleep $pause
+    done
+    return 1
+}
+
 # debian ARCH PACKAGE...: Debian's packages for another architecture, unpacked into $kept/debian/ARCH. This machine's own
 # apt and dpkg know nothing of it.
 debian() {
@@ -69,24 +79,31 @@ debian() {
     rm -rf "$into" "$apt"
     mkdir -p "$into" "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/debs"
     : >"$apt/status"
+    # Only the one index that is needed: whatever else this machine's apt has in its lists can fail too.
+    # shellcheck disable=SC2016
+    apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' |
+        sed -n '/\/debian\/ [a-z]* main$/{s|^|deb [target=Packages signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] |p;q}' >"$apt/sources.list"
+    [ -s "$apt/sources.list" ] || fail "this machine's apt has no Debian mirror in its lists"
     cat >"$apt/apt.conf" <<END
 APT::Architecture "$arch";
 APT::Architectures { "$arch"; };
 APT::Sandbox::User "root";
 Acquire::Languages "none";
+Dir::Etc::SourceList "$apt/sources.list";
+Dir::Etc::SourceParts "/dev/null";
 Dir::State "$apt";
 Dir::State::status "$apt/status";
 Dir::Cache "$apt/cache";
 END
     (
         export APT_CONFIG="$apt/apt.conf"
-        cd "$apt/debs" && apt-get -q update || exit
+        cd "$apt/debs" && again apt-get -q -o APT::Update::Error-Mode=any update || exit
         for wanted; do
             # The newest kernel's name is in its metapackage.
             case $wanted in
             linux-image-*) wanted=$(apt-cache depends "$wanted" | awk '/Depends:/ { print $2; exit }') ;;
             esac
-            apt-get -q download "$wanted" || exit
+            again apt-get -q download "$wanted" || exit
         done
         for file in *.deb; do dpkg-deb -x "$file" "$into" || exit; done
     ) >"$kept/debian.log" 2>&1 || fail "could not be fetched: see $kept/debian.log"
@@ -94,12 +111,65 @@ END
     echo "$*" >"$into/stamp"
 }
 
-# A copy of a Debian root, "bare" or with "systemd".
-debian_root() { # KIND FOLDER
+# The releases of Debian that the tests in roots run on: Raspberry Pi OS is 13 today, and 12 before.
+suites='bookworm trixie'
+
+# A script that needs one root is called once for each release, which is $suite then.
+for_each_suite() { # SCRIPT SUITE-IF-CALLED-SO
+    suite=${2:-}
+    [ -z "$suite" ] || return 0
+    for suite in $suites; do "$1" "$suite" || exit; done
+    exit 0
+}
+
+# A copy of the root of a Debian release, "bare" or with "systemd".
+debian_root() { # SUITE KIND FOLDER
     [ "$(id -u)" = 0 ] || fail 'a Debian root can only be made by root'
-    tests/debian/debian-root.sh "$kept/roots"
-    rm -rf "$2"
-    cp -a --reflink=auto "$kept/roots/$1" "$2"
+    tests/debian/debian-root.sh "$kept/roots" "$1"
+    rm -rf "$3"
+    cp -a --reflink=auto "$kept/roots/$1/$2" "$3"
+}
+
+# $debian: a Raspberry Pi with nothing but Debian, focus's and WhaTap's stand-ins, and a firmware that is played by
+# guest/dtoverlay.
+pi_root() { # SUITE
+    debian=$work/root
+    debian_root "$1" systemd "$debian"
+    for program in focus-stand-in listener; do install "$stand_ins/$program" "$debian/usr/local/bin/"; done
+    mv "$debian/usr/local/bin/focus-stand-in" "$debian/usr/local/bin/focus"
+    echo raspberrypi >"$debian/etc/hostname"
+    echo 127.0.0.1 localhost raspberrypi >"$debian/etc/hosts"
+    mkdir -p "$debian/boot/firmware/overlays"
+    printf 'arm_64bit=1\n\n[cm4]\notg_mode=1\n' >"$debian/boot/firmware/config.txt"
+    install tests/debian/guest/dtoverlay "$debian/usr/local/bin/"
+}
+
+# Starts it with systemd, and this script of guest/ in it, which says "all is well" at its end.
+start_pi() { # SCRIPT
+    install "tests/debian/guest/$1" "$debian/usr/local/bin/guest"
+    cat >"$debian/etc/systemd/system/guest.service" <<END
+[Unit]
+After=multi-user.target
+FailureAction=exit
+SuccessAction=exit
+[Service]
+Type=oneshot
+Environment=HOME=/root DEBIAN_FRONTEND=noninteractive
+WorkingDirectory=/root
+ExecStart=/usr/local/bin/guest
+StandardOutput=append:/guest.log
+StandardError=inherit
+END
+    mkdir -p "$debian/etc/systemd/system/multi-user.target.wants"
+    ln -s ../guest.service "$debian/etc/systemd/system/multi-user.target.wants/"
+    timeout --kill-after=5 300 systemd-nspawn --quiet --register=no --keep-unit --private-network --machine="iio-focus-$name" \
+        --directory="$debian" --boot >"$work/console" 2>&1 </dev/null || true
+    [ -e "$debian/guest.log" ] || { tail "$work/console" >&2; fail 'no container could be started'; }
+    tr -s '\r\n' '\n' <"$debian/guest.log" | grep -v '^(Reading database' | sed "s/^/$name ($suite): /"
+    grep -qx 'all is well' "$debian/guest.log" || {
+        tail -n 20 "$work/console" >&2
+        fail 'it does not go as it should'
+    }
 }
 
 # What a package could leave in a root: every file with its owner, mode and content. Not what belongs to dpkg, to logs and

@@ -90,15 +90,34 @@ switched_on() {
     (cd "$debian/etc" && find . -path '*.wants/*' -name 'iio-focus*' | sort)
 }
 
-life() { # KIND BOOT-FOLDER
-    debian=$work/root boot=$2
-    debian_root "$1" "$debian"
+# $work/kernel.deb: a package like that of a kernel, which empties the folder of the overlays when it is configured. Its
+# files are an overlay there, or only its modules, because hooks copy what the firmware reads.
+kernel_with() { # a-file|nothing
+    rm -rf "$work/kernel"
+    mkdir -p "$work/kernel/DEBIAN" "$work/kernel/usr/lib/modules/6.18-stand-in"
+    : >"$work/kernel/usr/lib/modules/6.18-stand-in/modules.order"
+    if [ "$1" = a-file ]; then
+        mkdir -p "$work/kernel$boot/overlays"
+        : >"$work/kernel$boot/overlays/dht11.dtbo"
+    fi
+    printf '%s\n' 'Package: linux-image-stand-in' "Version: 6.18-$1" 'Architecture: all' 'Maintainer: nobody' \
+        'Description: empties the folder of the overlays' >"$work/kernel/DEBIAN/control"
+    printf '%s\n' '#!/bin/sh' "rm -rf $boot/overlays" "mkdir $boot/overlays" >"$work/kernel/DEBIAN/postinst"
+    chmod 755 "$work/kernel/DEBIAN/postinst"
+    dpkg-deb -b --root-owner-group "$work/kernel" "$work/kernel.deb" >/dev/null
+}
+
+life() { # SUITE KIND BOOT-FOLDER
+    suite=$1 boot=$3
+    shift
+    debian=$work/root
+    debian_root "$suite" "$1" "$debian"
     mkdir -p "$debian/boot/overlays" "$debian$boot/overlays"
     echo 'arm_64bit=1' >"$debian$boot/config.txt"
     manifest "$debian" >"$work/before"
 
     install "$package"
-    said "add to $boot/config.txt, and restart: dtoverlay=iio-focus-dht22"
+    said 'run sudo iio-focus setup'
     here /usr/bin/iio-focus "$boot/overlays/iio-focus-dht22.dtbo" /usr/share/doc/iio-focus/examples/iio-focus.toml
     [ "$boot" = /boot ] || gone /boot/overlays/iio-focus-dht22.dtbo
     gone /etc/iio-focus.toml /etc/systemd/system/timers.target.wants/iio-focus.timer
@@ -126,11 +145,20 @@ life() { # KIND BOOT-FOLDER
     on=$(switched_on)
 
     install "$later"
-    said "dtoverlay=iio-focus-dht22 is in $boot/config.txt already"
     cmp -s "$debian$boot/overlays/iio-focus-dht22.dtbo" "$work/later/usr/share/iio-focus/iio-focus-dht22.dtbo" ||
         fail 'the upgrade left the old overlay in the boot folder'
     kept "upgrade"
     [ "$(switched_on)" = "$on" ] || fail 'the upgrade switched a timer on or off'
+
+    # A kernel whose hook makes the folder anew, with overlays of its own.
+    for what in a-file nothing; do
+        kernel_with "$what"
+        install "$work/kernel.deb"
+        said "put $boot/overlays/iio-focus-dht22.dtbo back"
+        cmp -s "$debian$boot/overlays/iio-focus-dht22.dtbo" "$work/later/usr/share/iio-focus/iio-focus-dht22.dtbo" ||
+            fail "the overlay is not back after a kernel with $what in the boot folder"
+    done
+    run dpkg --purge linux-image-stand-in
 
     run dpkg --remove iio-focus
     said '/var/lib/iio-focus stays'
@@ -151,8 +179,10 @@ life() { # KIND BOOT-FOLDER
     same "left behind by the purge ($1)" "$work/before" "$work/after"
     run dpkg -l
     ! grep -q iio-focus "$work/said" || fail "dpkg still knows the package: $(grep iio-focus "$work/said")"
-    echo "package: installed, upgraded, removed and purged in a root ($1): nothing left"
+    echo "package: installed, upgraded, removed and purged in a root ($suite, $1): nothing left"
     rm -rf "$debian"
 }
-life bare /boot
-life systemd /boot/firmware
+for suite in $suites; do
+    life "$suite" bare /boot
+    life "$suite" systemd /boot/firmware
+done

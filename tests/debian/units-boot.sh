@@ -1,14 +1,15 @@
 #!/bin/sh
-# units-boot.sh: the units under a real systemd: a small Debian, in a container that has nothing of this machine but its kernel.
+# units-boot.sh [SUITE]: the units under a real systemd: a small Debian, in a container that has nothing of this machine but its kernel.
 set -eu
 name=units-boot
 root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=tests/debian/lib.sh
 . "$root/tests/debian/lib.sh"
 [ "$(id -u)" = 0 ] || leave_out 'a container needs root'
+for_each_suite tests/debian/units-boot.sh "$@"
 work_folder
 debian=$work/root
-debian_root systemd "$debian"
+debian_root "$suite" systemd "$debian"
 make -s install DESTDIR="$debian" PREFIX=/usr OVERLAYDIR=/boot/overlays
 install "$program" "$debian/usr/bin/iio-focus"
 install "$stand_ins/focus-stand-in" "$debian/usr/local/bin/focus"
@@ -35,7 +36,8 @@ sed 's|^ExecStart=.*|ExecStart=promtool query instant http://localhost:1 up|' pa
 install tests/debian/guest/units "$debian/usr/local/bin/guest"
 cat >"$debian/etc/systemd/system/guest.service" <<END
 [Unit]
-After=basic.target
+After=basic.target dbus.service
+Wants=dbus.service
 SuccessAction=exit
 FailureAction=exit
 [Service]
@@ -56,4 +58,4 @@ if ! grep -qx 'guest: all is well' "$debian/guest.log"; then
     cat "$debian/guest.log" >&2
     fail 'the units do not do what they should'
 fi
-sed 's/^guest:/units-boot:/' "$debian/guest.log"
+sed "s/^guest:/units-boot ($suite):/" "$debian/guest.log"

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod backlog;
+mod hidden;
 mod start;
 
 use std::fs;

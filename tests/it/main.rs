@@ -14,6 +14,7 @@ mod logging;
 mod machine;
 mod replace;
 mod sensor;
+mod setup;
 mod signals;
 mod status;
 mod store;

@@ -11,31 +11,34 @@ use crate::focus::SET_PROGRAM;
 
 /// Is focus there, and can it run here?
 pub(super) fn program(facts: &Facts) -> Vec<Finding> {
-    let set_program = "set program in [focus] to where focus is";
-    let mut findings = vec![match &facts.program {
-        None => Finding::note(NEEDS_CONFIGURATION),
-        Some(Program::NotInPath(problem)) => Finding::wrong(&problem.what, SET_PROGRAM),
-        Some(Program::Absent(path)) => {
-            Finding::wrong(format!("{} is not there", path.display()), set_program)
-        }
-        Some(Program::NotAFile(path)) => {
-            Finding::wrong(format!("{} is no file", path.display()), set_program)
-        }
-        Some(Program::Unusable(problem)) => Finding::unusable_file(problem),
-        Some(Program::File(path, mode, _)) if mode & 0o111 == 0 => {
-            let path = path.display();
-            Finding::wrong(format!("{path} is not executable"), format!("sudo chmod 755 {path}"))
-        }
-        Some(Program::File(path, _, Err(problem))) => {
-            Finding::note(format!("{}; {}", path.display(), problem.what)).advise("run this with sudo")
-        }
-        Some(Program::File(path, _, Ok(head))) => executable(path, head, &facts.kernel.machine),
-    }];
+    let needs_configuration = || Finding::note(NEEDS_CONFIGURATION);
+    let machine = &facts.kernel.machine;
+    let judged = facts.program.as_ref().map(|program| judge(program, machine));
+    let mut findings = vec![judged.unwrap_or_else(needs_configuration)];
     if facts.path_has_empty_part {
         findings
             .push(empty_part("PATH").advise("take it out: no :: in it, and no : at its beginning or end"));
     }
     findings
+}
+
+/// Can this program run on such a machine?
+pub(super) fn judge(program: &Program, machine: &str) -> Finding {
+    let set_program = "set program in [focus] to where focus is";
+    match program {
+        Program::NotInPath(problem) => Finding::wrong(&problem.what, SET_PROGRAM),
+        Program::Absent(path) => Finding::wrong(format!("{} is not there", path.display()), set_program),
+        Program::NotAFile(path) => Finding::wrong(format!("{} is no file", path.display()), set_program),
+        Program::Unusable(problem) => Finding::unusable_file(problem),
+        Program::File(path, mode, _) if mode & 0o111 == 0 => {
+            let path = path.display();
+            Finding::wrong(format!("{path} is not executable"), format!("sudo chmod 755 {path}"))
+        }
+        Program::File(path, _, Err(problem)) => {
+            Finding::note(format!("{}; {}", path.display(), problem.what)).advise("run this with sudo")
+        }
+        Program::File(path, _, Ok(head)) => executable(path, head, machine),
+    }
 }
 
 /// A file that begins so, on this machine.
@@ -45,6 +48,7 @@ fn executable(path: &Path, head: &[u8], machine: &str) -> Finding {
         Kind::Script => Finding::ok(format!("{path}, a script")),
         Kind::Elf(processor) => match runs(machine, processor) {
             Some(true) => Finding::ok(format!("{path}, for {}", processor_name(processor))),
+            None if machine.is_empty() => Finding::ok(format!("{path}, for {}", processor_name(processor))),
             Some(false) => Finding::wrong(
                 format!("{path} is for {}, and this machine is {machine}", processor_name(processor)),
                 format!("install the focus for {machine}"),
@@ -97,6 +101,16 @@ fn runs(machine: &str, processor: u16) -> Option<bool> {
         _ => return None,
     };
     Some(runs.contains(&processor))
+}
+
+/// The machine, as `uname -m` names it, for which a program is that begins so. A Pi whose programs are 32-bit may have
+/// a 64-bit kernel, which runs both. Empty: not known.
+pub(super) fn machine_for(head: &[u8]) -> &'static str {
+    match Kind::of(head) {
+        Kind::Elf(EM_AARCH64 | EM_ARM) => "aarch64",
+        Kind::Elf(EM_X86_64) => "x86_64",
+        _ => "",
+    }
 }
 
 fn processor_name(processor: u16) -> String {

@@ -10,6 +10,7 @@ mod cron;
 mod delivery;
 mod driver;
 mod facts;
+pub(super) mod for_setup;
 mod last_run;
 mod rights;
 mod schedule;

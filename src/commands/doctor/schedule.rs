@@ -39,7 +39,10 @@ fn good_timers(facts: &Facts) -> impl Iterator<Item = &Timer> {
 
 /// The lines of cron's tables that start runs.
 fn good_lines(facts: &Facts) -> impl Iterator<Item = (&Path, usize)> {
-    let schedule = &facts.schedule;
+    good_lines_of(&facts.schedule)
+}
+
+pub(super) fn good_lines_of(schedule: &Schedule) -> impl Iterator<Item = (&Path, usize)> {
     let good = schedule.cron.iter().filter(|file| passed_over(file, schedule.daemon).is_none());
     good.filter_map(|file| Some((file.path.as_path(), job(file)?.line)))
 }

@@ -41,7 +41,7 @@ const MODELS: [(&str, &[&str]); 22] = [
 ];
 
 impl Board {
-    pub(super) fn look(sysfs: &Path) -> Board {
+    pub(crate) fn look(sysfs: &Path) -> Board {
         let tree = sysfs.join("firmware/devicetree/base");
         let text = |name| fs::read_to_string(tree.join(name)).ok();
         let bare = |text: String| text.trim_matches(['\0', '\n']).to_owned();

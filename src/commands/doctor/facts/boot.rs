@@ -22,7 +22,7 @@ pub(crate) struct Boot {
 
 impl Boot {
     /// Where the firmware reads: since Bookworm it is mounted on `/boot/firmware`, and before on `/boot`.
-    pub(super) fn look(root: &Path, board: &Board) -> Option<Boot> {
+    pub(crate) fn look(root: &Path, board: &Board) -> Option<Boot> {
         let [new, old] = ["boot/firmware", "boot"].map(|dir| root.join(dir));
         let other = old.join("config.txt");
         let dir = [new, old].into_iter().find(|dir| dir.join("config.txt").exists())?;

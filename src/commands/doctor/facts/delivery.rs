@@ -32,7 +32,12 @@ pub(crate) enum Program {
 
 impl Program {
     pub(super) fn look(root: &Path, focus: &Focus) -> Program {
-        let program = match find(root, &focus.program) {
+        Program::at(root, &focus.program)
+    }
+
+    /// A path, or a name that is looked up in `PATH`.
+    pub(crate) fn at(root: &Path, program: &Path) -> Program {
+        let program = match find(root, program) {
             Err(problem) => return Program::NotInPath(problem),
             Ok(program) => program,
         };

@@ -50,7 +50,7 @@ pub(crate) struct Device {
 }
 
 impl Kernel {
-    pub(super) fn look(root: &Path, sysfs: &Path) -> Kernel {
+    pub(crate) fn look(root: &Path, sysfs: &Path) -> Kernel {
         let uname = uname().ok();
         let text = |part: fn(&UtsName) -> &OsStr| {
             uname.as_ref().map(|uname| part(uname).to_string_lossy().into_owned()).unwrap_or_default()

@@ -89,7 +89,7 @@ pub(crate) struct Node {
 }
 
 impl Schedule {
-    pub(super) fn look(root: &Path, users: &Users) -> Schedule {
+    pub(crate) fn look(root: &Path, users: &Users) -> Schedule {
         let mut schedule = Schedule { timers: timers(root), cron: Vec::new(), daemon: Daemon::look(root) };
         schedule.look_at(root, users, root.join("etc/crontab"), Place::System);
         for (dir, place) in [("etc/cron.d", Place::Folder), ("var/spool/cron/crontabs", Place::Users)] {

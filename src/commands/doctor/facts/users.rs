@@ -24,7 +24,7 @@ pub(crate) struct Users {
 }
 
 impl Users {
-    pub(super) fn look(root: &Path) -> Users {
+    pub(crate) fn look(root: &Path) -> Users {
         let text = |name| fs::read(root.join(name)).unwrap_or_default();
         let [passwd, group] =
             ["etc/passwd", "etc/group"].map(|name| String::from_utf8_lossy(&text(name)).into());

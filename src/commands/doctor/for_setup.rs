@@ -1,0 +1,72 @@
+//! What `setup` asks of the doctor: where things are, and what is wrong in the doctor's own words.
+
+use std::path::{Path, PathBuf};
+
+use super::facts::Facts;
+use super::facts::board::Board;
+use super::facts::boot::Boot;
+use super::facts::delivery::Program;
+use super::facts::kernel::Kernel;
+use super::facts::schedule::Schedule;
+use super::facts::users::Users;
+use super::{Finding, State, delivery, driver, schedule, tries};
+use crate::cli;
+use crate::config;
+use crate::error::Error;
+
+/// The `config.txt` that this firmware reads, and the place of our overlay.
+pub(crate) fn boot_files(root: &Path) -> Option<(PathBuf, PathBuf)> {
+    let board = Board::look(Path::new("/sys"));
+    Boot::look(root, &board).map(|boot| (boot.config_file, boot.overlay_file))
+}
+
+/// Whether the running kernel has a device for a sensor on this GPIO.
+pub(crate) fn has_device(pin: u32) -> bool {
+    let kernel = Kernel::look(Path::new("/"), Path::new("/sys"));
+    kernel.devices.iter().any(|device| device.pin == Some(pin))
+}
+
+/// Why there is no reading: the first thing that is wrong on its way, and what to do about it.
+pub(crate) fn why_no_reading(args: &cli::Args) -> Result<Vec<String>, Error> {
+    let doctor = cli::Doctor { config: None, device: None, sysfs: None, root: None, json: false };
+    let (mut facts, sensors) = Facts::of_machine(args, &doctor)?;
+    let checks: [fn(&Facts) -> Vec<Finding>; 3] = [driver::available, driver::bound, driver::sensors];
+    let mut findings: Vec<Finding> = checks.iter().flat_map(|check| check(&facts)).collect();
+    for sensor in &sensors {
+        facts.try_sensor(sensor);
+        findings.extend(tries::tries(&facts));
+    }
+    let wrong = findings.into_iter().filter(|finding| finding.state == State::Wrong);
+    Ok(wrong.map(|finding| words(&finding)).collect())
+}
+
+/// The doctor's words about the program focus on the system in this folder; and whether it can be used there.
+pub(crate) fn focus(root: &Path, program: &Path, is_live: bool) -> (bool, String) {
+    let machine = if is_live { Kernel::look(root, Path::new("/sys")).machine } else { machine_of(root) };
+    let program = Program::at(root, &config::under(root, program.to_owned()));
+    let finding = delivery::judge(&program, &machine);
+    (finding.state != State::Wrong, words(&finding))
+}
+
+/// The machine that a card is for, as `uname -m` names it: the one that its programs are for. Empty: not known.
+fn machine_of(root: &Path) -> String {
+    match Program::at(root, &root.join("usr/bin/env")) {
+        Program::File(_, _, Ok(head)) => delivery::machine_for(&head).to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// What starts runs already: the timers, and cron's lines.
+pub(crate) fn schedules(root: &Path) -> (Vec<String>, Vec<String>) {
+    let found = Schedule::look(root, &Users::look(root));
+    let lines = schedule::good_lines_of(&found).map(|(path, line)| format!("{} line {line}", path.display()));
+    let lines = lines.collect();
+    (found.timers.into_iter().map(|timer| timer.name).collect(), lines)
+}
+
+fn words(finding: &Finding) -> String {
+    match &finding.advice {
+        Some(advice) => format!("{} -> {advice}", finding.found),
+        None => finding.found.clone(),
+    }
+}

@@ -1,0 +1,136 @@
+//! The fifth step: one run as the service, and whether its reading arrives.
+
+use std::ffi::OsString;
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::overlay::Sensors;
+use super::system::{Ran, System, find, run};
+use super::talk::Talk;
+use crate::cli;
+use crate::clock::{Clock, Deadline};
+use crate::config::{self, Config};
+use crate::error::Error;
+use crate::open_api::{Project, Whose};
+use crate::signals::SystemClock;
+
+const STEP: &str = "first run";
+
+/// A run ends by itself after 50 s, and systemd ends it after 60 s.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// The file of the token for the Open API.
+const TOKEN_PATH: &str = "/etc/credstore/iio-focus.api-token";
+
+/// How long a reading may take to be seen at WhaTap, and the pause between two questions.
+const ARRIVAL: Duration = Duration::from_secs(30);
+const BETWEEN: Duration = Duration::from_secs(5);
+
+/// The clocks here and there may differ by this much, in ms.
+const NEAR_MS: i64 = 5_000;
+
+/// What has to be there for a run to deliver.
+pub(super) struct Ready {
+    pub(super) sensors: Sensors,
+    pub(super) has_reading: bool,
+    pub(super) has_focus: bool,
+    /// Runs are started already, and this call has changed nothing of what they need.
+    pub(super) runs_already: bool,
+}
+
+/// Starts the service once and shows its log line.
+///
+/// # Errors
+/// What standard output says.
+pub(super) fn carry_out(
+    args: &cli::Args,
+    system: &System,
+    ready: &Ready,
+    talk: &mut Talk,
+) -> Result<(), Error> {
+    if !system.is_live {
+        return Ok(());
+    }
+    if ready.runs_already {
+        return talk.found(STEP, "not needed: the timer starts runs already; iio-focus status shows them");
+    }
+    if ready.sensors == Sensors::AfterRestart {
+        return talk.found(STEP, "after the restart");
+    }
+    let Some(systemctl) = find("systemctl").filter(|_| system.has_systemd) else {
+        return talk.left(STEP, "none: systemd does not run here; see packaging/iio-focus.cron for cron");
+    };
+    if !ready.has_reading || !ready.has_focus {
+        let lacks = if ready.has_focus { "a reading" } else { "focus" };
+        return talk.left(STEP, &format!("none without {lacks}; call setup again when it is there"));
+    }
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let ran = run(Command::new(&systemctl).args(["start", "iio-focus.service"]), LIMIT);
+    let line = log_line(since).unwrap_or_default();
+    match ran {
+        Ok(ran) if ran.is_good() => {
+            talk.did(STEP, if line.is_empty() { "went well" } else { &line })?;
+            arrival(args, system, since, talk)
+        }
+        ran => {
+            let said = ran.map(|ran| ran.last_line().to_owned()).unwrap_or_default();
+            talk.left(STEP, &format!("failed: {}", if line.is_empty() { &said } else { &line }))?;
+            talk.more("sudo iio-focus doctor says what to do")
+        }
+    }
+}
+
+/// The last line that the run wrote to the log.
+fn log_line(since: u64) -> Option<String> {
+    let journalctl = find("journalctl")?;
+    // What was just logged may still be on its way.
+    let _ = run(Command::new(&journalctl).arg("--sync"), Duration::from_secs(5));
+    let since = format!("--since=@{since}");
+    let words = ["--quiet", "--no-pager", "-o", "cat", "-t", "iio-focus", "-n", "1", &since];
+    let ran: Ran = run(Command::new(journalctl).args(words), Duration::from_secs(5)).ok()?;
+    Some(ran.last_line().to_owned()).filter(|line| ran.is_good() && !line.is_empty())
+}
+
+/// Whether WhaTap has the reading that was taken since, in s since the epoch; and where to look for it.
+fn arrival(args: &cli::Args, system: &System, since: u64, talk: &mut Talk) -> Result<(), Error> {
+    let where_to_look = "in WhaTap: Analysis > Metrics, category sensor or the one in the configuration";
+    let token = fs::read_to_string(system.path(TOKEN_PATH)).ok();
+    let token = token.as_deref().map(config::bare_secret).map(OsString::from);
+    let env = |name: &str| token.clone().filter(|_| name == "WHATAP_API_TOKEN");
+    let (project, _) = Config::project(&system.root, args, &env)?;
+    let Some(project) = project else { return talk.more(where_to_look) };
+    match asked(&project, since)? {
+        Ok(Some(seconds)) => talk.more(&format!("arrived at WhaTap after {seconds} s")),
+        Ok(None) => {
+            talk.is_unfinished = true;
+            talk.more("not seen at WhaTap within 30 s: iio-focus verify says more in ten minutes")?;
+            talk.more(where_to_look)
+        }
+        Err(problem) => {
+            talk.is_unfinished = true;
+            talk.more(&problem)
+        }
+    }
+}
+
+/// Asks until the reading is there, and after how many seconds it is. None: not in time.
+fn asked(project: &Project, since: u64) -> Result<Result<Option<u64>, String>, Error> {
+    let clock = SystemClock::new().map_err(|errno| Error::System("signalfd", errno.into()))?;
+    let until = Deadline(clock.now() + ARRIVAL);
+    let begun = clock.now();
+    let since_ms = i64::try_from(since).unwrap_or(0).saturating_mul(1000).saturating_sub(NEAR_MS);
+    loop {
+        match project.ask(since_ms, clock.moment().wall_ms + NEAR_MS, Whose::Ours, &clock) {
+            Ok(rows) if rows.iter().any(|row| row.time_ms >= since_ms && project.is_ours(row)) => {
+                return Ok(Ok(Some((clock.now() - begun).as_secs())));
+            }
+            Ok(_) if until.left(&clock) < BETWEEN => return Ok(Ok(None)),
+            Ok(_) => {}
+            Err(signal @ Error::Signal(..)) => return Err(signal),
+            Err(error) => return Ok(Err(error.to_string())),
+        }
+        let pause = clock.pause(BETWEEN);
+        pause.map_err(|signal| Error::Signal(signal, "between two questions to WhaTap".to_owned()))?;
+    }
+}

@@ -1,0 +1,121 @@
+//! A setup that is killed at each of its system calls: every file is the old one or the new one, and the next setup
+//! finishes the work.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use super::card::{Card, GIVEN, LINE};
+use crate::machine::LICENSE;
+
+const FORMER: &str = "dtparam=audio=on\n[pi4]\narm_boost=1\n";
+const CONFIG: &str = "# mine\n[focus]\nserver-host = \"192.0.2.1\"\n";
+
+/// A card with a configuration, so that each file has a former content.
+fn card() -> Card {
+    let card = Card::new();
+    card.write("boot/firmware/config.txt", FORMER);
+    card.write("etc/iio-focus.toml", CONFIG);
+    card
+}
+
+/// The system calls of a setup: the name, and how many of this name there were up to it.
+fn calls() -> Vec<(String, usize)> {
+    let card = card();
+    assert_eq!(traced(&card, &[]), 0);
+    let trace = fs::read_to_string(card.machine.path("trace")).unwrap();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let names = trace.lines().filter_map(|line| line.split_once('(').map(|(name, _)| name.to_owned()));
+    let calls: Vec<(String, usize)> = names
+        .map(|name| {
+            let count = counts.entry(name.clone()).or_default();
+            *count += 1;
+            (name, *count)
+        })
+        .collect();
+    // The first is the execve that makes the process this program.
+    assert!(calls.len() > 200, "{}", calls.len());
+    calls[1..].to_vec()
+}
+
+fn traced(card: &Card, options: &[&str]) -> i32 {
+    let trace = card.machine.path("trace").display().to_string();
+    let mut words: Vec<String> = ["strace", "-qq", "-o", &trace].map(str::to_owned).into();
+    words.extend(options.iter().map(|option| (*option).to_owned()));
+    words.extend(card.words(&GIVEN));
+    card.machine.outcome(&mut card.machine.bare(&words)).status
+}
+
+/// What the files hold in the end.
+struct New {
+    boot: String,
+    config: String,
+    license: String,
+}
+
+impl New {
+    fn of_card() -> New {
+        New {
+            boot: format!("{FORMER}\n[all]\n{LINE}\n"),
+            config: format!("{CONFIG}pcode = 7000\n"),
+            license: format!("{LICENSE}\n"),
+        }
+    }
+
+    /// Each file is the new one, or before that is sure, the old one.
+    fn check(&self, card: &Card, former_mode: Option<u32>, what: &str) {
+        let old = |content: Option<&'static str>, mode: u32| former_mode.map(|_| (content, mode));
+        let config_mode = former_mode.unwrap_or(0);
+        for (name, old, new, mode) in [
+            ("boot/firmware/config.txt", old(Some(FORMER), 0o644), &*self.boot, 0o644),
+            ("boot/firmware/config.txt.iio-focus-old", old(None, 0), FORMER, 0o644),
+            ("etc/iio-focus.toml", old(Some(CONFIG), config_mode), &self.config, 0o640),
+            ("etc/credstore/iio-focus.license", old(None, 0), &self.license, 0o600),
+        ] {
+            let path = card.path(name);
+            let text = fs::read_to_string(&path).ok();
+            let there = (text.as_deref(), path.metadata().map_or(0, |meta| meta.mode() & 0o777));
+            assert!(there == (Some(new), mode) || Some(there) == old, "{what}: {name}: {there:?}");
+        }
+    }
+}
+
+/// Kills a setup at this call, and looks at what is left; then lets another one finish the work.
+fn kill_at((name, ordinal): &(String, usize), new: &New) {
+    let card = card();
+    let former_mode = card.path("etc/iio-focus.toml").metadata().unwrap().mode() & 0o777;
+    let inject = format!("inject={name}:signal=KILL:when={ordinal}");
+    assert_eq!(traced(&card, &["-e", &inject]), 1009, "{inject}");
+    new.check(&card, Some(former_mode), &inject);
+    // Beside the configuration and the licence it leaves nothing that others can read.
+    for (path, (mode, _, _)) in card.state() {
+        let is_secret = path.starts_with(card.path("etc")) && is_left_over(&path);
+        assert!(!is_secret || mode & 0o007 == 0, "{inject}: {path:?} {mode:o}");
+    }
+    assert_eq!(card.setup(&GIVEN).status, 0, "{inject}");
+    new.check(&card, None, &inject);
+    let left: Vec<_> = card.state().into_keys().filter(|path| is_left_over(path)).collect();
+    assert!(left.is_empty(), "{inject}: {left:?}");
+}
+
+#[test]
+fn killed_at_any_system_call_it_leaves_each_file_old_or_new() {
+    let (calls, new, next) = (calls(), New::of_card(), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().unwrap().get() {
+            scope.spawn(|| {
+                while let Some(call) = calls.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    kill_at(call, &new);
+                }
+            });
+        }
+    });
+}
+
+/// Whether it is what was to replace a file.
+fn is_left_over(path: &Path) -> bool {
+    path.file_name().unwrap().to_str().unwrap().starts_with('.')
+}
