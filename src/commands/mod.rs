@@ -4,6 +4,7 @@ pub mod chart;
 pub mod doctor;
 pub mod export;
 pub mod list;
+mod program;
 mod selection;
 pub mod setup;
 pub mod status;

@@ -278,6 +278,7 @@ const CHECKS: &[&str] = &[
     "timer or cron",
     "rights",
     "last run",
+    "arrival",
 ];
 
 #[test]

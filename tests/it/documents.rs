@@ -242,6 +242,11 @@ fn the_reference_has_the_members_metrics_and_columns_that_other_programs_read() 
     machine.run(&["--device", "nothing"]).error(66);
     let db = Connection::open(machine.store()).unwrap();
     db.execute(r#"UPDATE reading SET attempts = 2, failures = '{"EIO":1}'"#, []).unwrap();
+    db.execute(
+        "INSERT INTO verification VALUES (1, 1000, 0, 1, 'ok', 1, 1, 0, 0, 0, 0, 0, 'all arrived', 0)",
+        [],
+    )
+    .unwrap();
     let config = machine.private_file("config.toml", machine.config_text()).display().to_string();
     let said = |words: &[&str]| machine.outcome(&mut machine.bare(&[&[PROGRAM], words].concat())).stdout;
     let sysfs = machine.path("sys").display().to_string();

@@ -10,7 +10,10 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::machine::{Machine, PROGRAM, eventually};
-use open_api::{MINUTE, OpenApi, Past, asking, configure, jiff_now_ms, minutes, remember, verified, verify};
+use open_api::{
+    MINUTE, OpenApi, Past, asking, assert_no_token, configure, jiff_now_ms, minutes, remember, verified,
+    verify,
+};
 
 /// A machine with this history, and the stand-in that has what it sent.
 fn with_history(all: &[Past]) -> (Machine, OpenApi) {
@@ -412,6 +415,42 @@ fn each_verification_is_kept_and_the_oldest_go() {
     verify(&machine, &[]);
     let count: i64 = db.query_row("SELECT count(*) FROM verification", [], |row| row.get(0)).unwrap();
     assert_eq!(count, 100);
+}
+
+// ---- what doctor and status say of it
+
+/// What doctor says of arrival: the mark, and the rest.
+fn doctor_says(machine: &Machine) -> String {
+    let outcome = machine.run(&["doctor"]);
+    assert_no_token(machine, &outcome);
+    let lines = outcome.stdout.lines().skip_while(|line| !line.contains(" arrival "));
+    lines.take(2).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn doctor_and_status_tell_whether_readings_arrive() {
+    let now_ms = jiff_now_ms();
+    let all: Vec<Past> = (0..40).map(|i| Past::at_once(now_ms - (55 - i64::from(i)) * MINUTE, i)).collect();
+    let (machine, api) = with_history(&all);
+    assert!(doctor_says(&machine).starts_with("ok     arrival        in the last hour, all of "));
+    api.play("drop-tenth 1000");
+    let said = doctor_says(&machine);
+    assert!(said.starts_with("WRONG  arrival        in the last hour, "), "{said}");
+    assert!(said.contains("missing") && said.contains("--requeue"), "{said}");
+
+    let status = |more: &[&str]| machine.run(&[&["status"], more].concat()).stdout;
+    assert!(serde_json::from_str::<Value>(&status(&["--json"])).unwrap()["last_verification"].is_null());
+    verify(&machine, &[]);
+    let said: Value = serde_json::from_str(&status(&["--json"])).unwrap();
+    let last = &said["last_verification"];
+    assert_eq!((last["verdict"].as_str(), last["taken"].as_i64()), (Some("missing"), Some(40)));
+    assert_eq!(last["missing"], 4);
+    let text = status(&[]);
+    let line = text.lines().find(|line| line.starts_with("verified ")).unwrap();
+    assert!(line.contains(" ago: missing: 4 of 40 readings are missing"), "{line}");
+    let metrics = status(&["--prometheus"]);
+    assert!(metrics.contains("what=\"missing\"} 4\n"), "{metrics}");
+    assert!(metrics.contains("iio_focus_last_verification_timestamp_seconds{"), "{metrics}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::configuration::NEEDS_CONFIGURATION;
 use super::facts::Facts;
 use super::facts::delivery::{NoAnswer, Program, TIME_LIMIT};
 use super::rights::empty_part;
+use crate::commands::program::{FIRST_GOOD_FOCUS, shown};
 use crate::focus::SET_PROGRAM;
 
 /// Is focus there, and can it run here?
@@ -15,11 +16,21 @@ pub(super) fn program(facts: &Facts) -> Vec<Finding> {
     let machine = &facts.kernel.machine;
     let judged = facts.program.as_ref().map(|program| judge(program, machine));
     let mut findings = vec![judged.unwrap_or_else(needs_configuration)];
+    if let Some(version) = facts.focus_version {
+        findings.push(judge_version(version));
+    }
     if facts.path_has_empty_part {
         findings
             .push(empty_part("PATH").advise("take it out: no :: in it, and no : at its beginning or end"));
     }
     findings
+}
+
+fn judge_version(version: [u32; 3]) -> Finding {
+    let found = format!("version {}", shown(version));
+    let is_broken = version < FIRST_GOOD_FOCUS;
+    let found = if is_broken { found + ", whose JSON input is broken" } else { found };
+    Finding::ok(found).wrong_if(is_broken, format!("install focus {} or later", shown(FIRST_GOOD_FOCUS)))
 }
 
 /// Can this program run on such a machine?
@@ -150,7 +161,7 @@ mod tests {
     use nix::errno::Errno;
 
     use super::super::State::{Note, Ok as Good, Wrong};
-    use super::super::tests::{cannot_read, expect_each};
+    use super::super::tests::{Case, cannot_read, expect_each};
     use super::*;
     use crate::error::Problem;
 
@@ -161,6 +172,21 @@ mod tests {
     /// The first 20 bytes of a program for a processor.
     fn elf(processor: u8) -> Vec<u8> {
         [&b"\x7fELF\x02\x01\x01"[..], &[0; 9], &[2, 0, processor, 0]].concat()
+    }
+
+    #[test]
+    fn a_focus_whose_json_input_is_broken_is_told() {
+        let cases: &[Case<'_>] = &[
+            (
+                |facts| facts.focus_version = Some([1, 1, 5]),
+                &[(Good, "a script", ""), (Good, "version 1.1.5", "")],
+            ),
+            (
+                |facts| facts.focus_version = Some([1, 1, 2]),
+                &[(Good, "a script", ""), (Wrong, "version 1.1.2, whose JSON", "focus 1.1.3 or later")],
+            ),
+        ];
+        expect_each(program, cases);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! It only looks, and holds no run up. Every wait has a limit, and a signal ends it at once. `facts` looks; the checks
 //! judge what it saw, and look at nothing themselves.
 
+mod arrival;
 mod boot;
 mod clock;
 mod configuration;
@@ -61,6 +62,9 @@ pub fn run(args: &cli::Args, doctor: &cli::Doctor) -> Result<Exit, Error> {
     report.add(&facts, "timer or cron", schedule::schedule)?;
     report.add(&facts, "rights", rights::rights)?;
     report.add(&facts, "last run", last_run::last_run)?;
+    // Last, since from here on a signal ends the question, and not this process at once.
+    facts.ask_whatap(args);
+    report.add(&facts, "arrival", arrival::arrival)?;
     report.end()
 }
 

@@ -6,10 +6,11 @@ use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::overlay::Sensors;
-use super::system::{Ran, System, find, run};
+use super::system::{System, find};
 use super::talk::Talk;
 use crate::cli;
 use crate::clock::{Clock, Deadline};
+use crate::commands::program::{Ran, run};
 use crate::config::{self, Config};
 use crate::error::Error;
 use crate::open_api::{Project, Whose};

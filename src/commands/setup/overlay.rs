@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use super::config_txt::{LONGEST_LINE, Load, hold, loads, with_line, without_lines};
 use super::pins::number;
-use super::system::{System, find, run};
+use super::system::{System, find};
 use super::talk::Talk;
 use super::wishes::{self, Wishes};
 use crate::commands::doctor::for_setup;
+use crate::commands::program::run;
 use crate::error::{Error, Problem};
 use crate::sensor::Sensor;
 

@@ -1,18 +1,15 @@
 //! The third step: focus, which comes from WhaTap.
 
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
 
 use nix::sys::utsname::uname;
 
 use super::project::Project;
-use super::system::{System, run};
+use super::system::System;
 use super::talk::Talk;
 use crate::commands::doctor::for_setup;
+use crate::commands::program::{focus_version, shown};
 use crate::error::Error;
-use crate::output::clean;
 
 const STEP: &str = "focus";
 
@@ -61,21 +58,8 @@ fn folder(machine: &str) -> Option<&'static str> {
 
 /// What focus says of its version when it is called without anything, as the service's user.
 fn version(system: &System, program: &Path) -> Option<String> {
-    if !system.is_live {
-        return None;
-    }
-    let service = system.service().ok()?;
-    let mut command = Command::new(program);
-    command.uid(service.uid).gid(service.gid).current_dir("/");
-    let ran = run(&mut command, Duration::from_secs(3)).ok()?;
-    version_in(&ran.stdout).or_else(|| version_in(&ran.stderr))
-}
-
-/// ` WhaTap Focus ver 1.1.5`
-fn version_in(text: &str) -> Option<String> {
-    let (_, rest) = text.split_once("Focus ver ")?;
-    let version: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').take(20).collect();
-    (!version.is_empty()).then(|| clean(&version, ' '))
+    let service = system.service().ok().filter(|_| system.is_live)?;
+    focus_version(program, Some((service.uid, service.gid))).map(shown)
 }
 
 impl Project {
@@ -100,13 +84,5 @@ mod tests {
         ] {
             assert_eq!(folder(machine), wanted, "{machine}");
         }
-    }
-
-    #[test]
-    fn the_version_is_in_the_banner() {
-        let banner = "/_/    \\____/\\___/\\__,_/____/\n\n WhaTap Focus ver 1.1.5\n Copyright\n";
-        assert_eq!(version_in(banner).as_deref(), Some("1.1.5"));
-        assert_eq!(version_in("no version"), None);
-        assert_eq!(version_in("Focus ver \x1b[31m"), None);
     }
 }

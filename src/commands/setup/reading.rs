@@ -5,10 +5,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::overlay::Sensors;
-use super::system::{System, run};
+use super::system::System;
 use super::talk::Talk;
 use crate::cli;
 use crate::commands::doctor::for_setup;
+use crate::commands::program::run;
 use crate::error::{Error, Exit};
 
 const STEP: &str = "reading";

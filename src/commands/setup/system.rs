@@ -2,11 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use nix::unistd::geteuid;
 
@@ -112,58 +108,4 @@ pub(super) fn find(name: &str) -> Option<PathBuf> {
     // sudo and cron may leave the folders of root's programs out.
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/bin:/sbin:/bin";
     find_program(Path::new(name), Some(OsStr::new(&path))).ok()
-}
-
-/// What came of a program.
-pub(super) struct Ran {
-    pub(super) status: Option<i32>,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
-}
-
-impl Ran {
-    pub(super) fn is_good(&self) -> bool {
-        self.status == Some(0)
-    }
-
-    /// The last line that it printed.
-    pub(super) fn last_line(&self) -> &str {
-        let last = |text: &'_ str| text.lines().rfind(|line| !line.trim().is_empty()).map(str::len);
-        let text = if last(&self.stderr).is_some() { &self.stderr } else { &self.stdout };
-        text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().trim()
-    }
-}
-
-/// Runs a program to its end, or kills it then.
-pub(super) fn run(command: &mut Command, limit: Duration) -> io::Result<Ran> {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let [stdout, stderr] = [child.stdout.take().map(collect), child.stderr.take().map(collect)];
-    let until = Instant::now() + limit;
-    let status = loop {
-        match child.try_wait()? {
-            Some(status) => break status.code(),
-            None if Instant::now() > until => {
-                let _ = child.kill();
-                let _ = child.wait();
-                break None;
-            }
-            None => thread::sleep(Duration::from_millis(10)),
-        }
-    };
-    let [stdout, stderr] =
-        [stdout, stderr].map(|output| output.and_then(|output| output.recv_timeout(limit).ok()));
-    Ok(Ran { status, stdout: stdout.unwrap_or_default(), stderr: stderr.unwrap_or_default() })
-}
-
-/// Reads what a program prints, and no more than is worth keeping.
-fn collect(stream: impl Read + Send + 'static) -> std::sync::mpsc::Receiver<String> {
-    let (to, output) = std::sync::mpsc::channel();
-    thread::spawn(move || {
-        let mut stream = stream;
-        let mut bytes = Vec::new();
-        let _ = stream.by_ref().take(1 << 16).read_to_end(&mut bytes);
-        let _ = to.send(String::from_utf8_lossy(&bytes).into_owned());
-        let _ = io::copy(&mut stream, &mut io::sink());
-    });
-    output
 }

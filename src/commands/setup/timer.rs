@@ -6,9 +6,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::overlay::Sensors;
-use super::system::{System, find, run};
+use super::system::{System, find};
 use super::talk::Talk;
 use crate::commands::doctor::for_setup;
+use crate::commands::program::run;
 use crate::error::{Error, Problem};
 
 const STEP: &str = "timer";

@@ -9,7 +9,7 @@ use std::fmt::{Display, Write};
 
 use super::runs::{PERIODS, Period};
 use super::verdict::Verdict;
-use super::{LastReading, Summary};
+use super::{LastReading, LastVerification, Summary};
 
 const UP: &str = "Whether readings are taken and arrive.";
 
@@ -25,6 +25,9 @@ pub(super) fn text(summary: &Summary, sensor: &str) -> String {
     if let Some(last_ms) = summary.last_delivery {
         let help = "When a reading was last delivered.";
         metrics.gauge("last_delivery_timestamp_seconds", help, Decimal(last_ms, 3));
+    }
+    if let Some(last) = &summary.last_verification {
+        verification(&mut metrics, last);
     }
     backlog(&mut metrics, summary);
     if let Some(gap) = &summary.longest_gap {
@@ -48,6 +51,14 @@ fn reading(metrics: &mut Metrics, last: &LastReading) {
     let help = "The last reading: relative humidity from 0 to 1.";
     metrics.gauge("humidity_ratio", help, Decimal(last.humidity_mpercent.into(), 5));
     metrics.gauge("last_reading_timestamp_seconds", "When it was taken.", Decimal(last.at_ms, 3));
+}
+
+fn verification(metrics: &mut Metrics, last: &LastVerification) {
+    let help = "When WhaTap was last asked which readings arrived.";
+    metrics.gauge("last_verification_timestamp_seconds", help, Decimal(last.at_ms, 3));
+    let help = "Readings of the last verification, by what became of them.";
+    let samples = [("taken", last.taken), ("arrived", last.arrived), ("missing", last.missing)];
+    metrics.gauges("verified_readings", help, samples.map(|(what, n)| (format!(",what=\"{what}\""), n)));
 }
 
 fn backlog(metrics: &mut Metrics, summary: &Summary) {

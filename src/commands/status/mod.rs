@@ -21,7 +21,7 @@ use crate::config::{self, Config};
 use crate::error::{Error, Exit, Problem};
 use crate::output::print_to;
 use crate::reading::to_units;
-use crate::store::{History, Holder, PassedOver, PastRun, damaged_copies};
+use crate::store::{History, Holder, PassedOver, PastRun, Verification, damaged_copies};
 
 /// Prints what the last runs did. Returns [`Exit::Trouble`] if readings do not arrive as they should.
 ///
@@ -84,6 +84,7 @@ struct Summary {
     passed_over: PassedOver,
     /// The damaged stores beside this one.
     set_aside: Vec<String>,
+    last_verification: Option<LastVerification>,
     longest_gap: Option<Gap>,
     last_failure: Option<LastFailure>,
     periods: BTreeMap<&'static str, Period>,
@@ -106,6 +107,33 @@ struct OldestWaiting {
     #[serde(rename = "time", serialize_with = "time")]
     at_ms: i64,
     age_seconds: i64,
+}
+
+/// What WhaTap was last asked, and what came of it.
+#[derive(Debug, Serialize)]
+struct LastVerification {
+    #[serde(rename = "time", serialize_with = "time")]
+    at_ms: i64,
+    age_seconds: i64,
+    verdict: &'static str,
+    why: String,
+    taken: u32,
+    arrived: u32,
+    missing: u32,
+}
+
+impl LastVerification {
+    fn of(last: Verification, now_ms: i64) -> LastVerification {
+        LastVerification {
+            at_ms: last.at_ms,
+            age_seconds: now_ms.saturating_sub(last.at_ms) / 1000,
+            verdict: last.verdict.name(),
+            why: last.why,
+            taken: last.taken,
+            arrived: last.arrived,
+            missing: last.missing,
+        }
+    }
 }
 
 /// The longest time without a reading.
@@ -176,6 +204,9 @@ impl Summary {
             oldest_waiting: oldest_ms.map(|at_ms| OldestWaiting { at_ms, age_seconds: age_seconds(at_ms) }),
             passed_over,
             set_aside: damaged_copies(store).iter().map(|copy| copy.display().to_string()).collect(),
+            last_verification: history
+                .last_verification()?
+                .map(|last| LastVerification::of(last, now.wall_ms)),
             longest_gap: runs.longest_gap().map(|(length_ms, from_ms)| Gap { length_ms, from_ms }),
             last_failure: runs.last_failure_of_week().map(|run| LastFailure {
                 at_ms: run.at_ms,

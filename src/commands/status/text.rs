@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::runs::{PERIODS, Period};
 use super::verdict::Verdict;
-use super::{Gap, LastFailure, Summary};
+use super::{Gap, LastFailure, LastVerification, Summary};
 use crate::commands::times;
 use crate::output::clean;
 use crate::reading::to_units;
@@ -38,6 +38,9 @@ fn readings(summary: &Summary, now_ms: i64) -> Vec<(String, String)> {
         line("last reading", format!("{values}, {}", time(last.at_ms)));
     }
     line("last delivery", summary.last_delivery.map_or("none yet".to_owned(), time));
+    if let Some(LastVerification { at_ms, verdict, why, .. }) = &summary.last_verification {
+        line("verified", format!("{}: {verdict}: {why}", time(*at_ms)));
+    }
     line("backlog", summary.backlog.to_string());
     if let Some(oldest) = &summary.oldest_waiting {
         line("oldest waiting", time(oldest.at_ms));

@@ -10,6 +10,7 @@ use super::{names_in, problem_of};
 use crate::cli;
 use crate::config::{self, Config};
 use crate::error::{Error, Problem};
+use crate::open_api::Project;
 
 pub(crate) struct Configuration {
     /// As a run would have it; without what it says of focus if there would be no run, and the defaults alone if the
@@ -55,6 +56,24 @@ impl Configuration {
             default_file,
             file_of_one_sensor: names.iter().find(|name| name.ends_with(".toml")).map(|name| dir.join(name)),
         })
+    }
+}
+
+impl Configuration {
+    /// The project that WhaTap can be asked about, if there is an API token.
+    ///
+    /// # Errors
+    /// What is wrong with what is configured of it.
+    pub(super) fn project(
+        &self,
+        root: &Path,
+        args: &cli::Args,
+        credential: Option<&Credential>,
+    ) -> Result<Option<Project>, Error> {
+        if !self.is_file_usable {
+            return Ok(None);
+        }
+        Config::project(root, args, &|name: &str| variable(credential, name)).map(|(project, _)| project)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Facts;
+use super::arrival::Arrival;
 use super::board::Board;
 use super::boot::Boot;
 use super::config_txt::parse_text;
@@ -23,6 +24,7 @@ use crate::cli;
 use crate::config::Config;
 use crate::failure::{Bus, Tally};
 use crate::reading::Reading;
+use crate::store::Verdict;
 use crate::store::{PassedOver, PastRun};
 
 impl Facts {
@@ -48,6 +50,7 @@ impl Facts {
             }],
             sensor_problem: None,
             tried: Some(Tried::good_times("kitchen", 5)),
+            focus_version: None,
             program: Some(Program::File("/pi/bin/focus".into(), 0o755, Ok(b"#!/bin/sh".to_vec()))),
             path_has_empty_part: false,
             server: Some(Ok(())),
@@ -59,11 +62,7 @@ impl Facts {
                 shrinks: Some(false),
                 runs: Some(runs_that_ended(&[(10, Some(0), None)])),
             }),
-            time: Some(Time {
-                is_synchronised: true,
-                since_boot_ms: 3_600_000,
-                services: vec!["systemd-timesyncd.service".into()],
-            }),
+            time: Some(time()),
             folder: folder(),
             is_run_under_way: false,
             schedule: Schedule {
@@ -73,9 +72,22 @@ impl Facts {
             },
             starters: vec![Starter::good("iio-focus.service")],
             users: Users::of(PASSWD, GROUP),
+            arrival: arrival(),
             root,
         }
     }
+}
+
+fn time() -> Time {
+    Time {
+        is_synchronised: true,
+        since_boot_ms: 3_600_000,
+        services: vec!["systemd-timesyncd.service".into()],
+    }
+}
+
+fn arrival() -> Arrival {
+    Arrival::Asked { verdict: Verdict::Ok, why: "all of 50 readings arrived".into(), next: None }
 }
 
 /// All that has no default is in the environment.

@@ -1,6 +1,7 @@
 //! What the doctor sees, as plain data that a test can write down. Each thing is looked at once; the checks judge it.
 
 mod acl;
+pub(super) mod arrival;
 pub(super) mod board;
 pub(super) mod boot;
 pub(super) mod config_txt;
@@ -26,6 +27,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::geteuid;
+
+use self::arrival::Arrival;
 use self::boot::Boot;
 use self::configuration::{Configuration, Credential};
 use self::delivery::{NoAnswer, Program};
@@ -39,6 +43,7 @@ use self::tries::Tried;
 use self::users::Users;
 use crate::cli;
 use crate::clock::Moment;
+use crate::commands::program::focus_version;
 use crate::error::{Error, Problem};
 use crate::sensor::Sensor;
 
@@ -60,6 +65,8 @@ pub(super) struct Facts {
     pub(super) tried: Option<Tried>,
     /// By [`Facts::look_at_focus`]. None: the configuration does not say which program.
     pub(super) program: Option<Program>,
+    /// Of the program, if it says one. By [`Facts::look_at_focus`].
+    pub(super) focus_version: Option<[u32; 3]>,
     /// Whether an empty part of PATH lets this process take programs from whatever folder it is in.
     pub(super) path_has_empty_part: bool,
     /// By [`Facts::connect`]. None: the configuration does not say which server.
@@ -75,6 +82,8 @@ pub(super) struct Facts {
     pub(super) schedule: Schedule,
     pub(super) starters: Vec<Starter>,
     pub(super) users: Users,
+    /// By [`Facts::ask_whatap`].
+    pub(super) arrival: Arrival,
 }
 
 impl Facts {
@@ -98,6 +107,7 @@ impl Facts {
             sensor_problem,
             tried: None,
             program: None,
+            focus_version: None,
             path_has_empty_part: delivery::path_has_empty_part(),
             server: None,
             now_ms: 0,
@@ -108,6 +118,7 @@ impl Facts {
             schedule: Schedule::default(),
             starters: Vec::new(),
             users: Users::look(&root),
+            arrival: Arrival::NoToken,
             root,
         };
         Ok((facts, asked))
@@ -122,6 +133,26 @@ impl Facts {
     pub(super) fn look_at_focus(&mut self) {
         let focus = self.configuration.config.focus.as_ref();
         self.program = focus.map(|focus| Program::look(&self.root, focus));
+        // On this system alone: what is below another root folder is not for this machine.
+        if let Some(Program::File(path, _, _)) = self.program.as_ref().filter(|_| self.root == Path::new("/"))
+        {
+            self.focus_version = self.version_of(path);
+        }
+    }
+
+    /// What focus says of its version, called without root's rights.
+    fn version_of(&self, focus: &Path) -> Option<[u32; 3]> {
+        if !geteuid().is_root() {
+            return focus_version(focus, None);
+        }
+        let user = ["iio-focus", "nobody"].iter().find_map(|name| self.users.find(name))?;
+        focus_version(focus, Some((user.uid, user.gid)))
+    }
+
+    /// Asks WhaTap which readings of the last hour arrived, which takes some seconds, if there is an API token.
+    pub(super) fn ask_whatap(&mut self, args: &cli::Args) {
+        let project = self.configuration.project(&self.root, args, self.credential.as_ref());
+        self.arrival = Arrival::ask(project, &self.configuration.config);
     }
 
     /// Asks the server for a connection; takes [`delivery::TIME_LIMIT`] at most.
