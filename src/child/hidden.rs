@@ -121,6 +121,11 @@ impl Stack {
         let length = memory.read_at(&mut bytes, start)?;
         let each = bytes[..length].chunks_exact(pointer_size);
         let pointers = each.map(|bytes| bytes.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte)));
+        let mut ends = 0;
+        let pointers = pointers.take_while(|pointer| {
+            ends += usize::from(*pointer == 0);
+            ends < 2
+        });
         Ok(Stack { start, pointer_size, pointers: pointers.collect(), memory })
     }
 

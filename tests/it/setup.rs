@@ -6,7 +6,7 @@ mod pi;
 mod terminal;
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use crate::machine::LICENSE;
 use card::{Card, GIVEN, LINE};
@@ -265,7 +265,12 @@ fn without_focus_all_else_is_set_up_and_the_end_says_so() {
 fn runs_that_cron_starts_are_not_started_twice() {
     let card = Card::new();
     fs::create_dir(card.path("etc/cron.d")).unwrap();
-    card.write("etc/cron.d/iio-focus", "* * * * * root iio-focus\n");
+    card.write("etc/cron.d/iio-focus", "* * * * * root /usr/bin/iio-focus\n");
+    for program in ["usr/sbin/cron", "usr/bin/iio-focus"] {
+        fs::create_dir_all(card.path(program).parent().unwrap()).unwrap();
+        card.write(program, "#!/bin/sh\n");
+        fs::set_permissions(card.path(program), fs::Permissions::from_mode(0o755)).unwrap();
+    }
     let outcome = card.setup(&GIVEN);
     assert_eq!(outcome.status, 0, "{outcome:#?}");
     assert!(outcome.stdout.contains("etc/cron.d/iio-focus line 1 starts runs"), "{outcome:#?}");
