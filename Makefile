@@ -192,6 +192,7 @@ install:
 	$(INSTALL) -D -m 644 packaging/completions/iio-focus.fish $(DESTDIR)$(FISHDIR)/iio-focus.fish
 	$(INSTALL) -D -m 644 packaging/iio-focus.toml $(DESTDIR)$(PREFIX)/share/doc/iio-focus/iio-focus.toml
 	$(INSTALL) -D -m 644 packaging/iio-focus.cron $(DESTDIR)$(PREFIX)/share/doc/iio-focus/iio-focus.cron
+	$(INSTALL) -D -m 644 packaging/cloud-init.yaml $(DESTDIR)$(PREFIX)/share/doc/iio-focus/cloud-init.yaml
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/iio-focus
@@ -210,6 +211,7 @@ uninstall:
 	rm -f $(DESTDIR)$(FISHDIR)/iio-focus.fish
 	rm -f $(DESTDIR)$(PREFIX)/share/doc/iio-focus/iio-focus.toml
 	rm -f $(DESTDIR)$(PREFIX)/share/doc/iio-focus/iio-focus.cron
+	rm -f $(DESTDIR)$(PREFIX)/share/doc/iio-focus/cloud-init.yaml
 	-rmdir $(DESTDIR)$(PREFIX)/share/doc/iio-focus 2>/dev/null
 	@echo 'left, if they are there: /etc/iio-focus.toml, /etc/iio-focus, and the readings in /var/lib/iio-focus'
 
