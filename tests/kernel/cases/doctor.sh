@@ -17,7 +17,7 @@ echo 'dtoverlay=iio-focus-dht22' >/boot/firmware/config.txt
 cp "$OVERLAY" /boot/firmware/overlays/iio-focus-dht22.dtbo
 ln -s /lib/systemd/system/iio-focus.timer /etc/systemd/system/timers.target.wants/iio-focus.timer
 install -m 755 "$STAND_IN/focus-stand-in" /usr/local/bin/focus
-ln -s "$PROGRAM" /usr/local/bin/iio-focus
+install -m 755 "$PROGRAM" /usr/local/bin/iio-focus
 store=/var/lib/iio-focus/readings.db
 
 doctor() { # [ARGUMENT...]
