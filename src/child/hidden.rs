@@ -30,8 +30,8 @@ const SHOWN: &str = "hidden";
 /// The variable that holds the argument.
 const VARIABLE: &str = "IIO_FOCUS_ARGUMENT=";
 
-/// Far more than the pointers to the arguments and to the environment take.
-const POINTERS: usize = 1 << 16;
+/// Far more pointers than there are to the arguments and to the environment.
+const MOST: usize = 1 << 13;
 
 /// Starts a program, and hides the argument at this index. None: the system refuses it, and nothing is left of the child.
 /// A sandbox may forbid to trace, and so may `kernel.yama.ptrace_scope`.
@@ -116,17 +116,25 @@ impl Stack {
         let start = fields.and_then(|mut fields| fields.nth(28 - 3)?.parse::<u64>().ok());
         let start =
             start.filter(|start| *start != 0).ok_or(ErrorKind::PermissionDenied)? + pointer_size as u64;
-        let mut bytes = vec![0; POINTERS];
-        // The stack may end before.
-        let length = memory.read_at(&mut bytes, start)?;
-        let each = bytes[..length].chunks_exact(pointer_size);
-        let pointers = each.map(|bytes| bytes.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte)));
-        let mut ends = 0;
-        let pointers = pointers.take_while(|pointer| {
-            ends += usize::from(*pointer == 0);
-            ends < 2
-        });
-        Ok(Stack { start, pointer_size, pointers: pointers.collect(), memory })
+        let mut pointers: Vec<u64> = Vec::new();
+        let mut part = [0; 1024];
+        let end = |pointers: &[u64]| {
+            let mut zeros = (0..pointers.len()).filter(|at| pointers[*at] == 0);
+            zeros.nth(1)
+        };
+        while end(&pointers).is_none() && pointers.len() < MOST {
+            // The stack may end before.
+            let length = memory.read_at(&mut part, start + (pointers.len() * pointer_size) as u64)?;
+            let each = part[..length].chunks_exact(pointer_size);
+            if each.len() == 0 {
+                break;
+            }
+            pointers.extend(
+                each.map(|bytes| bytes.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte))),
+            );
+        }
+        pointers.truncate(end(&pointers).unwrap_or(pointers.len()));
+        Ok(Stack { start, pointer_size, pointers, memory })
     }
 
     /// Whether the text that a pointer leads to begins so.

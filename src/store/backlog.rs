@@ -3,7 +3,8 @@
 use rusqlite::{Connection, params};
 
 use super::boot::BootClock;
-use super::{Delivered, Undelivered, Waiting, reading_of};
+use super::rows::reading_of;
+use super::{Delivered, Undelivered, Waiting};
 use crate::clock::Moment;
 
 /// How many readings are taken from the backlog at once, and marked as delivered at once: after a crash, at most so
@@ -41,13 +42,21 @@ pub(super) fn oldest_after(db: &Connection, id: i64) -> rusqlite::Result<Vec<Wai
     Ok(first.into_iter().chain(rows.map_while(Result::ok)).collect())
 }
 
-/// Marks readings as delivered.
-pub(super) fn mark(db: &Connection, delivered: &[Delivered], now: &Moment) -> rusqlite::Result<()> {
-    let mut arrive =
-        db.prepare("UPDATE reading SET delivered_ms = ?2, taken_ms = ?3, reason = NULL WHERE id = ?1")?;
+/// Marks readings as delivered; and with `own`, a reading's id and status, what its run ended with, if it is one of them.
+pub(super) fn mark(
+    db: &Connection,
+    delivered: &[Delivered],
+    now: &Moment,
+    own: Option<(i64, u8)>,
+) -> rusqlite::Result<()> {
+    let mut arrive = db.prepare(
+        "UPDATE reading SET delivered_ms = ?2, taken_ms = ?3, reason = NULL, status = iif(id = ?4, ?5, status)
+         WHERE id = ?1",
+    )?;
     let mut leave = db.prepare("DELETE FROM backlog WHERE id = ?1")?;
+    let (own, status) = own.unzip();
     for Delivered { id, taken_ms } in delivered {
-        arrive.execute(params![id, now.wall_ms, taken_ms])?;
+        arrive.execute(params![id, now.wall_ms, taken_ms, own, status])?;
         leave.execute([id])?;
     }
     Ok(())

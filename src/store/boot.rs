@@ -7,7 +7,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::reading_of;
+use super::rows::moment_of;
 use crate::clock::{CLOCK_SET_MS, Moment};
 
 /// What is known of the clock in one boot.
@@ -31,37 +31,39 @@ impl BootClock {
 /// What the store knows before a run: read at once, since each statement costs more to prepare than to run.
 #[derive(Debug)]
 pub(super) struct Known {
-    /// The newest reading: its id, and when it was taken.
-    pub(super) newest: Option<(i64, Moment)>,
+    /// The newest reading.
+    pub(super) newest: Newest,
     /// Of this boot.
     clock: Option<BootClock>,
     /// Whose the last run was.
     machine: Option<String>,
-    /// After which reading the wall clock leapt last.
-    pub(super) leap: Option<i64>,
     /// How many readings wait to be delivered.
     pub(super) waiting: u32,
-    /// When the oldest reading was taken.
-    pub(super) oldest_ms: Option<i64>,
 }
 
+/// A reading's id, and when it was taken.
+pub(super) type Newest = Option<(i64, Moment)>;
+
 impl Known {
-    pub(super) fn read(db: &Connection, now: &Moment) -> rusqlite::Result<Known> {
-        let newest = db
-            .prepare("SELECT * FROM reading ORDER BY id DESC LIMIT 1")?
-            .query_row([], |row| Ok((row.get::<_, i64>("id")?, reading_of(row)?.1)))
-            .optional()?;
+    /// `newest` is the newest reading, if that was looked up already.
+    pub(super) fn read(db: &Connection, now: &Moment, newest: Option<Newest>) -> rusqlite::Result<Known> {
+        let look_up = || {
+            db.prepare("SELECT id, taken_ms, boot_ms, boot_id FROM reading ORDER BY id DESC LIMIT 1")?
+                .query_row([], |row| Ok((row.get(0)?, moment_of(row)?)))
+                .optional()
+        };
+        let newest = newest.map_or_else(look_up, Ok)?;
         db.query_row(
-            "SELECT (SELECT offset_ms FROM boot WHERE boot_id = ?1), (SELECT certain FROM boot WHERE boot_id = ?1),
-                    (SELECT id FROM machine), (SELECT max(after_id) FROM leap),
-                    (SELECT count(*) FROM backlog) + (SELECT count(*) FROM parked),
-                    (SELECT taken_ms FROM reading ORDER BY id LIMIT 1)",
+            "SELECT offset_ms, certain, (SELECT id FROM machine),
+                    (SELECT count(*) FROM backlog) + (SELECT count(*) FROM parked)
+             FROM (SELECT 1) LEFT JOIN boot ON boot_id = ?1",
             [&now.boot_id],
             |row| {
                 let offset_ms: Option<i64> = row.get(0)?;
                 let certain: Option<bool> = row.get(1)?;
-                let clock = offset_ms.zip(certain).map(|(offset_ms, certain)| BootClock { offset_ms, certain });
-                Ok(Known { newest, clock, machine: row.get(2)?, leap: row.get(3)?, waiting: row.get(4)?, oldest_ms: row.get(5)? })
+                let clock =
+                    offset_ms.zip(certain).map(|(offset_ms, certain)| BootClock { offset_ms, certain });
+                Ok(Known { newest, clock, machine: row.get(2)?, waiting: row.get(3)? })
             },
         )
     }

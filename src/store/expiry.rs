@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::boot::Known;
 use crate::clock::{HOUR_MS, Moment, millis};
 
-/// How many rows are looked at in each run while the oldest is too old by more than an hour: the oldest.
-const OLDEST: i64 = 16;
+/// In one of so many runs, the oldest reading is looked at.
+const LOOKS_APART: i64 = 4;
+
+/// How many rows are looked at then, if it is too old by more than an hour: the oldest.
+const OLDEST: i64 = 64;
 
 /// In one of so many runs, more is looked at, in both tables.
 const RUNS_APART: i64 = 16;
@@ -33,11 +36,14 @@ pub(super) fn expire(
     keep: Duration,
 ) -> rusqlite::Result<()> {
     let keep_ms = millis(keep);
-    let newest = known.newest_id();
-    let after_leap = known.leap.filter(|leap| newest.saturating_sub(*leap) < RUNS_AFTER_LEAP).unwrap_or(-1);
+    if id % LOOKS_APART != 0 {
+        return Ok(());
+    }
     let by_wall = now.wall_ms.saturating_sub(keep_ms);
     let by_boot = now.boot_ms.saturating_sub(keep_ms);
     let drop = |table: &str, chosen: &str, most: i64| {
+        let after_leap =
+            last_leap(db)?.filter(|leap| known.newest_id().saturating_sub(*leap) < RUNS_AFTER_LEAP);
         let (ended_ms, number, delivered) = match table {
             "reading" => ("taken_ms", "id", "delivered_ms IS NOT NULL"),
             _ => ("ended_ms", "after_id", "1"),
@@ -48,11 +54,14 @@ pub(super) fn expire(
                  SELECT id FROM {table} WHERE {chosen} AND {number} > ?1 AND {delivered}
                    AND iif(boot_id = ?2 AND boot_id <> '', boot_ms < ?3, {ended_ms} < ?4) LIMIT {most})"
         );
-        db.execute(&text, params![after_leap, now.boot_id, by_boot, by_wall])
+        db.execute(&text, params![after_leap.unwrap_or(-1), now.boot_id, by_boot, by_wall])
     };
     let oldest = |table: &str, number: i64| format!("id < (SELECT min(id) FROM {table}) + {number}");
     if id % RUNS_APART != 0 {
-        if known.oldest_ms.is_some_and(|oldest_ms| oldest_ms < by_wall.saturating_sub(HOUR_MS)) {
+        let oldest_ms: Option<i64> = db
+            .query_row("SELECT taken_ms FROM reading ORDER BY id LIMIT 1", [], |row| row.get(0))
+            .optional()?;
+        if oldest_ms.is_some_and(|oldest_ms| oldest_ms < by_wall.saturating_sub(HOUR_MS)) {
             drop("reading", &oldest("reading", OLDEST), OLDEST)?;
         }
         return Ok(());
@@ -71,14 +80,18 @@ pub(super) fn expire(
 /// Notes a leap of the wall clock that is longer than readings are kept: nothing from before it goes right after.
 pub(super) fn note_leap(
     db: &Connection,
-    known: &mut Known,
+    known: &Known,
     now: &Moment,
     keep: Duration,
 ) -> rusqlite::Result<()> {
     let Some((newest, taken)) = &known.newest else { return Ok(()) };
     if now.wall_ms.saturating_sub(taken.wall_ms) > millis(keep) {
         db.execute("INSERT OR REPLACE INTO leap VALUES (?1)", [newest])?;
-        known.leap = Some(*newest);
     }
     Ok(())
+}
+
+/// After which reading the wall clock leapt last.
+fn last_leap(db: &Connection) -> rusqlite::Result<Option<i64>> {
+    db.query_row("SELECT max(after_id) FROM leap", [], |row| row.get(0))
 }

@@ -77,6 +77,7 @@ pub(super) fn protect() {
         unsafe {
             intercept(c"mmap", mem::transmute::<Mmap, unsafe extern "C" fn()>(map));
             intercept(c"munmap", mem::transmute::<Munmap, unsafe extern "C" fn()>(unmap));
+            intercept(c"ftruncate", mem::transmute::<Ftruncate, unsafe extern "C" fn()>(truncate));
             intercept(c"pwrite", mem::transmute::<Pwrite, unsafe extern "C" fn()>(pwrite));
             intercept(c"pwrite64", mem::transmute::<Pwrite, unsafe extern "C" fn()>(pwrite));
         }
@@ -88,6 +89,7 @@ pub(super) fn protect() {
 
 type Mmap = unsafe extern "C" fn(*mut c_void, size_t, c_int, c_int, c_int, off64_t) -> *mut c_void;
 type Munmap = unsafe extern "C" fn(*mut c_void, size_t) -> c_int;
+type Ftruncate = unsafe extern "C" fn(c_int, off64_t) -> c_int;
 type Pwrite = unsafe extern "C" fn(c_int, *const c_void, size_t, off64_t) -> ssize_t;
 
 /// Puts this function in the place of one of the system calls of SQLite.
@@ -139,6 +141,30 @@ unsafe extern "C" fn unmap(address: *mut c_void, length: size_t) -> c_int {
     }
     // SAFETY: as SQLite asks for it.
     unsafe { libc::munmap(address, length) }
+}
+
+/// SQLite cuts an index that nobody uses down to this length, to make it anew from the log.
+const UNUSED_INDEX: off64_t = 3;
+
+/// The header of an index: two copies of 48 bytes, and what is known of readers and of the copying back (`walformat.html`).
+const INDEX_HEADER: [u8; 136] = [0; 136];
+
+/// The smallest index.
+const PART: off64_t = 32_768;
+
+/// Cutting a file and letting it grow again frees its blocks and takes new ones: that was half of what a run wrote to a card. An
+/// index without a header is made anew just the same, and keeps its blocks.
+unsafe extern "C" fn truncate(file: c_int, length: off64_t) -> c_int {
+    // SAFETY: lseek takes numbers only, and SQLite uses no file's position.
+    if length == UNUSED_INDEX && unsafe { libc::lseek64(file, 0, libc::SEEK_END) } >= PART {
+        // SAFETY: the header is as long as is said.
+        let written = unsafe { pwrite(file, INDEX_HEADER.as_ptr().cast(), INDEX_HEADER.len(), 0) };
+        if usize::try_from(written) == Ok(INDEX_HEADER.len()) {
+            return 0;
+        }
+    }
+    // SAFETY: as SQLite asks for it.
+    unsafe { libc::ftruncate64(file, length) }
 }
 
 unsafe extern "C" fn pwrite(file: c_int, bytes: *const c_void, length: size_t, offset: off64_t) -> ssize_t {

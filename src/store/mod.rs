@@ -1,18 +1,20 @@
 //! What is kept until it is delivered, and the history: one SQLite file.
 //!
 //! A run commits twice: the reading before focus is started, and how it went at the end. On a card, what costs is
-//! waiting for it (`fsync(2)`) and what is written to it. Measured per run, with `strace` (fsyncs, bytes to the
-//! file, its log and its journal) and the kernel's accounting of all that goes to storage (mean of 64 runs):
+//! waiting for it (`fsync(2)`) and what is written to it. Of a run, with `strace` (fsyncs, bytes to the file, its log and
+//! its journal) and `tests/bench/wear.sh` (bytes that reach a card with ext4, of a day of minutes):
 //!
-//! | journal | fsyncs | bytes | to storage |
+//! | journal | fsyncs | bytes | to the card |
 //! | --- | --- | --- | --- |
-//! | rollback, as SQLite comes | 8 | 50,248 | 65,664 |
-//! | write-ahead log, copied back when the file is closed | 6 | 24,704 | 70,016 |
-//! | write-ahead log, copied back after 64 pages | 3 | 16,480 | 54,912 |
+//! | rollback, as SQLite comes | 8 | 50,248 | 232,960 |
+//! | write-ahead log, copied back after 64 pages | 3 | 16,480 | 128,640 |
+//! | the same with pages of 1 KiB, and the index of the log keeps its blocks | 3 | 4,192 | 54,803 |
 //!
 //! The last is what is done here: the log stays when a run closes the file, and is copied back about every 16th
 //! run. Each commit is one fsync of the log (`synchronous = FULL`: a power cut after it takes nothing), and the third is
 //! the folder's, which SQLite syncs when it has opened the log. And in this mode readers never hold a writer up.
+//! `fdatasync(2)` leaves out the time of the last write. Of the rest, 12 KiB are ext4's own journal, 4 KiB its inode, and
+//! the others the log and its index: a file in which 80 bytes are replaced and synced costs 20,480 bytes.
 //!
 //! Nothing here ends a run. A store in trouble is logged in one line and the run goes on without.
 
@@ -28,6 +30,7 @@ mod lock;
 mod mapping;
 mod recover;
 mod renewal;
+mod rows;
 mod schema;
 mod sent;
 mod verification;
@@ -35,16 +38,17 @@ mod verification;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 pub use self::backlog::AT_ONCE;
 pub use self::boot::BootClock;
-use self::boot::Known;
+use self::boot::{Known, Newest};
 pub use self::history::{History, PassedOver, PastRun, Sample, Selection, Unfinished};
 pub use self::holder::Holder;
 pub use self::lock::Lock;
 use self::renewal::Renewed;
 pub use self::renewal::damaged_copies;
+use self::rows::{insert, json, moment_of, note_alert};
 use self::schema::Trouble;
 pub use self::sent::{FailedRunsBetween, SentIndex, SentReading};
 pub use self::verification::{Verdict, Verification};
@@ -155,8 +159,10 @@ pub struct Store {
     /// Whose runs these are (`/etc/machine-id`); empty if that is not known.
     machine: String,
     db: Option<Connection>,
-    /// When this run's reading was kept, no other waited.
-    only_own_waits: bool,
+    /// The newest reading before this run's, once it was looked up.
+    newest: Option<Newest>,
+    /// How many readings wait, once this run's was kept.
+    waiting: Option<u32>,
     given_up: bool,
 }
 
@@ -165,7 +171,7 @@ impl Store {
     #[must_use]
     pub fn new(settings: &Settings) -> Store {
         let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default().trim().to_owned();
-        Store { settings: settings.clone(), machine, db: None, only_own_waits: false, given_up: false }
+        Store { settings: settings.clone(), machine, db: None, newest: None, waiting: None, given_up: false }
     }
 
     /// The newest reading of the sensor with this name and place, as it is kept, if it is not older than `age`.
@@ -175,18 +181,29 @@ impl Store {
         now: &Moment,
         age: Duration,
     ) -> Option<Reading> {
-        let (reading, taken) = self.work(|db| {
+        let (newest, of_sensor) = self.work(|db| {
             // Bounded: a new sensor in an old store must not cost a look at all of it.
-            let mut newest = db.prepare("SELECT * FROM reading ORDER BY id DESC LIMIT 64")?;
-            let mut rows = newest.query([])?;
+            let mut all = db.prepare(
+                "SELECT id, taken_ms, boot_ms, boot_id, temperature_mdegc, humidity_mpercent, sensor, place
+                 FROM reading ORDER BY id DESC LIMIT 64",
+            )?;
+            let mut rows = all.query([])?;
+            let mut newest = None;
             while let Some(row) = rows.next()? {
-                let whose: (String, Option<String>) = (row.get("sensor")?, row.get("place")?);
+                let taken = moment_of(row)?;
+                if newest.is_none() {
+                    newest = Some((row.get(0)?, taken.clone()));
+                }
+                let whose: (String, Option<String>) = (row.get(6)?, row.get(7)?);
                 if (whose.0.as_str(), whose.1.as_deref()) == (sensor, place) {
-                    return reading_of(row).map(Some);
+                    let reading = Reading { temperature_mdegc: row.get(4)?, humidity_mpercent: row.get(5)? };
+                    return Ok((newest, Some((reading, taken))));
                 }
             }
-            Ok(None)
-        })??;
+            Ok((newest, None))
+        })?;
+        self.newest = Some(newest);
+        let (reading, taken) = of_sensor?;
         (0..=millis(age)).contains(&now.since(&taken)).then_some(reading)
     }
 
@@ -194,14 +211,17 @@ impl Store {
     pub fn keep(&mut self, new: &Kept) -> Option<i64> {
         let Settings { keep, backlog: limit, .. } = self.settings;
         let machine = &self.machine.clone();
+        let mut newest = self.newest.take();
         let (id, dropped, foreign, waiting) = self.work(|db| {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let known = note_time(&transaction, &new.taken, keep)?;
+            // Only the first time: then it may be another file.
+            let known = note_time(&transaction, &new.taken, keep, newest.take())?;
             let foreign = boot::note_machine(&transaction, &known, machine)?;
-            let newest = known.newest_id();
             // Only a file that this program did not write has such a number.
-            let id = newest.checked_add(1).ok_or(rusqlite::Error::IntegralValueOutOfRange(0, newest))?;
-            insert(&transaction, id, new)?;
+            if known.newest_id() == i64::MAX {
+                return Err(rusqlite::Error::IntegralValueOutOfRange(0, i64::MAX));
+            }
+            let id = insert(&transaction, new)?;
             expiry::expire(&transaction, id, &known, &new.taken, keep)?;
             transaction.execute("INSERT INTO backlog (id) VALUES (?1)", [id])?;
             let waiting = known.waiting.saturating_add(1);
@@ -210,9 +230,9 @@ impl Store {
                 backlog::drop_oldest(&transaction, over)?;
             }
             transaction.commit()?;
-            Ok((id, over, foreign, waiting))
+            Ok((id, over, foreign, waiting - over))
         })?;
-        self.only_own_waits = waiting == 1;
+        self.waiting = Some(waiting);
         if dropped > 0 {
             log::warn!(
                 "dropped={dropped}: the backlog is full, its oldest readings are lost (limit {limit})"
@@ -231,7 +251,7 @@ impl Store {
     /// The oldest undelivered readings after this id, at most 64. `run` is the reading of this run.
     pub fn oldest_after(&mut self, id: i64, run: i64) -> Vec<Waiting> {
         let first = id == 0;
-        if first && self.only_own_waits {
+        if first && self.waiting == Some(1) {
             return Vec::new();
         }
         self.work(|db| {
@@ -245,11 +265,12 @@ impl Store {
 
     /// Commits that these were delivered, before the run ends.
     pub fn mark(&mut self, delivered: &[Delivered], now: &Moment) {
-        self.work(|db| {
+        let marked = self.work(|db| {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            backlog::mark(&transaction, delivered, now)?;
+            backlog::mark(&transaction, delivered, now, None)?;
             transaction.commit()
         });
+        self.waiting = marked.and_then(|()| left(self.waiting, delivered));
     }
 
     /// Commits how the deliveries went that were not marked yet, and how the run ended, which took the reading with this
@@ -261,13 +282,19 @@ impl Store {
         undelivered: &[Undelivered],
         end: &RunEnd,
     ) -> Option<u32> {
+        let left = left(self.waiting, delivered);
         self.work(|db| {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            transaction.execute("UPDATE reading SET status = ?2 WHERE id = ?1", params![id, end.status])?;
-            backlog::mark(&transaction, delivered, &end.at)?;
+            if !delivered.is_empty() {
+                backlog::mark(&transaction, delivered, &end.at, id.map(|id| (id, end.status)))?;
+            }
+            if delivered.iter().all(|one| one.id != id) {
+                transaction
+                    .execute("UPDATE reading SET status = ?2 WHERE id = ?1", params![id, end.status])?;
+            }
             backlog::note_undelivered(&transaction, id.unwrap_or(0), undelivered)?;
             note_alert(&transaction, end)?;
-            let left = backlog::count(&transaction)?;
+            let left = left.map_or_else(|| backlog::count(&transaction), Ok)?;
             transaction.commit()?;
             Ok(left)
         })
@@ -278,7 +305,7 @@ impl Store {
         let keep = self.settings.keep;
         self.work(|db| {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let known = note_time(&transaction, &end.at, keep)?;
+            let known = note_time(&transaction, &end.at, keep, None)?;
             transaction.execute(
                 "INSERT INTO miss (ended_ms, boot_ms, boot_id, after_id, attempts, failures, status, error)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -327,7 +354,7 @@ impl Store {
             match if mapping::is_cut_off() { Err(Trouble::CutOff) } else { done } {
                 Ok(done) => return Some(done),
                 Err(trouble) => {
-                    self.db = None;
+                    (self.db, self.waiting) = (None, None);
                     damaged += u32::from(trouble.is_damage());
                     match damaged {
                         // What could not be read once may be whole.
@@ -380,64 +407,19 @@ impl Store {
 }
 
 /// Notes what this moment tells of the clock. Returns what was known before.
-fn note_time(db: &Connection, now: &Moment, keep: Duration) -> rusqlite::Result<Known> {
-    let mut known = Known::read(db, now)?;
+fn note_time(
+    db: &Connection,
+    now: &Moment,
+    keep: Duration,
+    newest: Option<Newest>,
+) -> rusqlite::Result<Known> {
+    let known = Known::read(db, now, newest)?;
     boot::note_clock(db, &known, now)?;
-    expiry::note_leap(db, &mut known, now, keep)?;
+    expiry::note_leap(db, &known, now, keep)?;
     Ok(known)
 }
 
-fn insert(db: &Connection, id: i64, new: &Kept) -> rusqlite::Result<()> {
-    let Kept { reading, taken, sensor, place, failures, attempts } = new;
-    db.execute(
-        "INSERT INTO reading
-             (id, taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts, failures, place)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        params![
-            id,
-            taken.wall_ms,
-            taken.boot_ms,
-            taken.boot_id,
-            sensor,
-            reading.temperature_mdegc,
-            reading.humidity_mpercent,
-            attempts,
-            json(failures),
-            place
-        ],
-    )?;
-    Ok(())
-}
-
-/// Values and time of a row of `reading`.
-fn reading_of(row: &Row<'_>) -> rusqlite::Result<(Reading, Moment)> {
-    Ok((
-        Reading {
-            temperature_mdegc: row.get("temperature_mdegc")?,
-            humidity_mpercent: row.get("humidity_mpercent")?,
-        },
-        Moment {
-            wall_ms: row.get("taken_ms")?,
-            boot_ms: row.get("boot_ms")?,
-            boot_id: row.get("boot_id")?,
-            synchronised: false,
-        },
-    ))
-}
-
-/// Writes down whether an alert was sent.
-fn note_alert(db: &Connection, end: &RunEnd) -> rusqlite::Result<()> {
-    match end.alert_raised {
-        Some(true) => db.execute("INSERT INTO alert VALUES (?1)", [end.at.wall_ms])?,
-        Some(false) => db.execute("DELETE FROM alert", [])?,
-        None => 0,
-    };
-    Ok(())
-}
-
-/// As it is kept: a JSON object of names and numbers; nothing if no try failed.
-fn json(failures: &Tally) -> Option<String> {
-    let object: serde_json::Map<String, serde_json::Value> =
-        failures.iter().map(|(name, times)| (name.to_owned(), times.into())).collect();
-    (!object.is_empty()).then(|| serde_json::Value::from(object).to_string())
+/// How many wait when these were delivered, which all waited.
+fn left(waiting: Option<u32>, delivered: &[Delivered]) -> Option<u32> {
+    waiting.map(|waiting| waiting.saturating_sub(u32::try_from(delivered.len()).unwrap_or(u32::MAX)))
 }

@@ -13,6 +13,7 @@ use nix::fcntl::OFlag;
 
 use super::boot::BootClock;
 use super::files::with_suffix;
+use super::schema;
 use crate::reading::Reading;
 
 /// So many bytes of the file and of the log are looked at, at most: more than a million readings.
@@ -21,7 +22,9 @@ const MOST: u64 = 128 << 20;
 const LOG_HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
 const LEAF_OF_TABLE: u8 = 13;
-const DEFAULT_PAGE: usize = 4096;
+
+/// The sizes of pages that stores have: of those that this version makes, and of those of earlier ones.
+const PAGE_SIZES: [usize; 2] = [schema::PAGE as usize, 4096];
 
 /// A reading as it was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,25 +54,22 @@ pub(super) struct Found {
 /// Reads what can be read of the store at `path`, without SQLite. Of the readings that wait, the newest count, so many.
 pub(super) fn read(path: &Path, limit: u32) -> Found {
     let mut found = Found::default();
-    let (file, log) = (open(path), open(&with_suffix(path, "-wal")));
+    let file = open(path);
     let mut header = [0; 100];
     let has_header = file.as_ref().is_some_and(|(file, _)| file.read_exact_at(&mut header, 0).is_ok());
-    let page_size = page_size(&header).filter(|_| has_header).unwrap_or(DEFAULT_PAGE);
-    let mut page = vec![0; page_size];
-    if let Some((file, length)) = file {
-        let unused = unused_pages(&file, &header, page_size);
-        for number in 0..length / page_size as u64 {
-            let is_used = unused.binary_search(&(number + 1)).is_err();
-            if is_used && file.read_exact_at(&mut page, number * page_size as u64).is_ok() {
-                found.page(&page, if number == 0 { 100 } else { 0 });
-            }
+    let log = open(&with_suffix(path, "-wal")).and_then(|(log, length)| {
+        let mut bytes = vec![0; usize::try_from(length).ok()?];
+        log.read_exact_at(&mut bytes, 0).ok().map(|()| bytes)
+    });
+    let log = log.unwrap_or_default();
+    let of_header = has_header.then(|| u64::from(header[16]) << 8 | u64::from(header[17]));
+    let size = of_header.and_then(page_size).or_else(|| page_size(number_at(&log, 8)));
+    // A page that is looked at with the wrong size shows nothing, or what it holds.
+    for size in size.map_or(PAGE_SIZES.to_vec(), |size| vec![size]) {
+        if let Some((file, length)) = &file {
+            found.file(file, *length, &header, size);
         }
-    }
-    if let Some((log, length)) = log {
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-        if log.read_exact_at(&mut bytes, 0).is_ok() {
-            found.log(&bytes, page_size);
-        }
+        found.log(&log, size);
     }
     found.close(limit);
     found
@@ -83,13 +83,10 @@ fn open(path: &Path) -> Option<(File, u64)> {
     Some((file, meta.len().min(MOST)))
 }
 
-fn page_size(header: &[u8]) -> Option<usize> {
-    let size = match header.get(16..18)? {
-        [0, 1] => 65536,
-        [high, low] => usize::from(*high) << 8 | usize::from(*low),
-        _ => return None,
-    };
-    (size.is_power_of_two() && size >= 512).then_some(size)
+/// The size of pages that this number in a header means (`fileformat2.html`).
+fn page_size(number: u64) -> Option<usize> {
+    let size = if number == 1 { 65536 } else { usize::try_from(number).ok()? };
+    (size.is_power_of_two() && (512..=65536).contains(&size)).then_some(size)
 }
 
 /// The numbers of the pages that hold nothing any more, in order: what they held before is still in them.
@@ -142,6 +139,18 @@ impl Row {
 }
 
 impl Found {
+    /// The pages of the database.
+    fn file(&mut self, file: &File, length: u64, header: &[u8], page_size: usize) {
+        let mut page = vec![0; page_size];
+        let unused = unused_pages(file, header, page_size);
+        for number in 0..length / page_size as u64 {
+            let is_used = unused.binary_search(&(number + 1)).is_err();
+            if is_used && file.read_exact_at(&mut page, number * page_size as u64).is_ok() {
+                self.page(&page, if number == 0 { 100 } else { 0 });
+            }
+        }
+    }
+
     /// The pages in a write-ahead log, of all its commits since it was begun anew, and of those that were not finished.
     fn log(&mut self, bytes: &[u8], page_size: usize) {
         let salts = |at: usize| bytes.get(at..at + 8);

@@ -142,9 +142,10 @@ impl History {
         first_id: i64,
         last_id: i64,
     ) -> Result<Option<FailedRunsBetween>, Error> {
-        let text = "SELECT count(*), status, max(error) FROM run
-                    WHERE after_id BETWEEN ?1 AND ?2 AND status IS NOT 0
-                    GROUP BY status ORDER BY count(*) DESC LIMIT 1";
+        let text = "SELECT count(*), status, max(error) FROM (
+                        SELECT status, reason AS error FROM reading WHERE id BETWEEN ?1 AND ?2
+                        UNION ALL SELECT status, error FROM miss WHERE after_id BETWEEN ?1 AND ?2)
+                    WHERE status IS NOT 0 GROUP BY status ORDER BY count(*) DESC LIMIT 1";
         let failed = |row: &Row<'_>| {
             Ok(FailedRunsBetween { runs: row.get(0)?, status: row.get(1)?, error: row.get(2)? })
         };

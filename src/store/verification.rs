@@ -1,6 +1,7 @@
 //! What became of the last verifications, and readings that go back into the backlog.
 
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use serde::{Deserialize, Serialize};
 
 use super::history::{History, unreadable};
 use super::{Store, backlog};
@@ -10,7 +11,8 @@ use crate::error::Error;
 const KEPT: i64 = 100;
 
 /// What a verification came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// All readings arrived.
     Ok,
@@ -25,11 +27,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// All of them.
-    const ALL: [Verdict; 5] =
-        [Verdict::Ok, Verdict::Waiting, Verdict::Missing, Verdict::Wrong, Verdict::Unknown];
-
-    /// As it is printed and kept.
+    /// As it is printed.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -43,7 +41,7 @@ impl Verdict {
 }
 
 /// One verification. Times are in ms since the epoch.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Verification {
     /// When WhaTap was asked.
     pub at_ms: i64,
@@ -79,38 +77,21 @@ impl History {
     /// # Errors
     /// [`Error::Store`]
     pub fn last_verification(&self) -> Result<Option<Verification>, Error> {
-        let text =
-            "SELECT at_ms, since_ms, until_ms, verdict, taken, arrived, waiting, missing, twice, not_ours,
-                           requeued, why, alerted FROM verification ORDER BY id DESC LIMIT 1";
-        self.db.query_row(text, [], verification).optional().map_err(unreadable)
+        let text = "SELECT found FROM verification ORDER BY id DESC LIMIT 1";
+        let found: Option<String> =
+            self.db.query_row(text, [], |row| row.get(0)).optional().map_err(unreadable)?;
+        // One that cannot be read says as much as none.
+        Ok(found.and_then(|found| serde_json::from_str(&found).ok()))
     }
 }
 
 impl Store {
     /// Keeps what a verification came to.
     pub fn note_verification(&mut self, new: &Verification) {
+        let found = serde_json::to_string(new).unwrap_or_default();
         self.work(|db| {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            transaction.execute(
-                "INSERT INTO verification (at_ms, since_ms, until_ms, verdict, taken, arrived, waiting, missing,
-                                           twice, not_ours, requeued, why, alerted)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-                params![
-                    new.at_ms,
-                    new.since_ms,
-                    new.until_ms,
-                    new.verdict.name(),
-                    new.taken,
-                    new.arrived,
-                    new.waiting,
-                    new.missing,
-                    new.twice,
-                    new.not_ours,
-                    new.requeued,
-                    new.why,
-                    new.alerted
-                ],
-            )?;
+            transaction.execute("INSERT INTO verification (found) VALUES (?1)", [&found])?;
             transaction.execute("DELETE FROM requeued WHERE id NOT IN (SELECT id FROM reading)", [])?;
             transaction.execute(
                 "DELETE FROM verification WHERE id <= (SELECT max(id) FROM verification) - ?1",
@@ -159,24 +140,4 @@ fn put_back(db: &Connection, ids: &[i64], most: u32, room: u32) -> rusqlite::Res
         }
     }
     Ok(done)
-}
-
-fn verification(row: &Row<'_>) -> rusqlite::Result<Verification> {
-    let verdict: String = row.get(3)?;
-    let verdict = Verdict::ALL.into_iter().find(|known| known.name() == verdict);
-    Ok(Verification {
-        at_ms: row.get(0)?,
-        since_ms: row.get(1)?,
-        until_ms: row.get(2)?,
-        verdict: verdict.unwrap_or(Verdict::Unknown),
-        taken: row.get(4)?,
-        arrived: row.get(5)?,
-        waiting: row.get(6)?,
-        missing: row.get(7)?,
-        twice: row.get(8)?,
-        not_ours: row.get(9)?,
-        requeued: row.get(10)?,
-        why: row.get(11)?,
-        alerted: row.get(12)?,
-    })
 }

@@ -243,7 +243,9 @@ fn the_reference_has_the_members_metrics_and_columns_that_other_programs_read() 
     let db = Connection::open(machine.store()).unwrap();
     db.execute(r#"UPDATE reading SET attempts = 2, failures = '{"EIO":1}'"#, []).unwrap();
     db.execute(
-        "INSERT INTO verification VALUES (1, 1000, 0, 1, 'ok', 1, 1, 0, 0, 0, 0, 0, 'all arrived', 0)",
+        r#"INSERT INTO verification VALUES (1, '{"at_ms": 1000, "since_ms": 0, "until_ms": 1, "verdict": "ok", "taken": 1,
+            "arrived": 1, "waiting": 0, "missing": 0, "twice": 0, "not_ours": 0, "requeued": 0, "why": "all arrived",
+            "alerted": false}')"#,
         [],
     )
     .unwrap();

@@ -398,19 +398,19 @@ fn each_verification_is_kept_and_the_oldest_go() {
     verify(&machine, &[]);
     let db = Connection::open(machine.store()).unwrap();
     let rows: Vec<Value> = db
-        .prepare("SELECT verdict, taken, arrived, missing, requeued, why FROM verification ORDER BY id")
+        .prepare("SELECT found FROM verification ORDER BY id")
         .unwrap()
-        .query_map([], |row| {
-            let why: String = row.get(5)?;
-            let numbers: [i64; 4] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
-            Ok(json!([row.get::<_, String>(0)?, numbers, why.contains("too many requests")]))
+        .query_map([], |row| row.get::<_, String>(0))
+        .unwrap()
+        .map(|found| {
+            let found: Value = serde_json::from_str(&found.unwrap()).unwrap();
+            let numbers = ["taken", "arrived", "missing", "requeued"].map(|name| &found[name]);
+            json!([found["verdict"], numbers, found["why"].as_str().unwrap().contains("too many requests")])
         })
-        .unwrap()
-        .map(Result::unwrap)
         .collect();
     assert_eq!(json!(rows), json!([["missing", [30, 29, 1, 1], false], ["unknown", [0, 0, 0, 0], true]]));
     let all = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 150)
-               INSERT INTO verification SELECT NULL, 0, 0, 0, 'ok', 0, 0, 0, 0, 0, 0, 0, '', 0 FROM n";
+               INSERT INTO verification SELECT NULL, '{}' FROM n";
     db.execute(all, []).unwrap();
     verify(&machine, &[]);
     let count: i64 = db.query_row("SELECT count(*) FROM verification", [], |row| row.get(0)).unwrap();

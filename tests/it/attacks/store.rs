@@ -103,13 +103,13 @@ const FOREIGN: [(&str, &str); 9] = [
     ),
     (
         "a value of 600 MB",
-        "DROP TABLE miss; DROP VIEW run;
+        "DROP TABLE miss;
          CREATE TABLE miss (id INTEGER PRIMARY KEY, ended_ms, boot_ms, boot_id, after_id, attempts, failures, status,
              error TEXT AS (hex(zeroblob(300000000))));
          INSERT INTO miss VALUES (1, 1, 1, 'b', 0, 1, NULL, 74)",
     ),
     ("a trigger", "CREATE TRIGGER t AFTER INSERT ON reading BEGIN DELETE FROM backlog; END"),
-    ("a trigger of the temporary kind's name", "CREATE TRIGGER \"run\" INSTEAD OF DELETE ON run BEGIN SELECT 1; END"),
+    ("a trigger with a table's name", "CREATE TRIGGER \"leap\" AFTER DELETE ON leap BEGIN SELECT 1; END"),
     ("a view", "CREATE VIEW \"sqlite-like\" AS SELECT 1"),
     ("a table", "CREATE TABLE more (x)"),
     ("an index", "CREATE INDEX more ON reading (hex(zeroblob(id)))"),

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use super::damage::PAGE;
 use super::{DELIVERED, count, database, says, with_backlog};
 use crate::machine::{Machine, Outcome};
 
@@ -23,7 +24,7 @@ fn a_damaged_store_is_set_aside_and_a_new_one_begun() {
     };
     let torn = |at: usize| {
         let mut bytes = whole.clone();
-        bytes[at..at + 4096].fill(0x5a);
+        bytes[at..at + PAGE].fill(0x5a);
         bytes
     };
     let newer = {
@@ -38,10 +39,10 @@ fn a_damaged_store_is_set_aside_and_a_new_one_begun() {
     for (name, bytes, why) in [
         ("text", b"not a database, but long enough to be looked at".to_vec(), "file is not a database"),
         ("garbage", garbage, "file is not a database"),
-        ("table torn", torn(4096), "malformed"),
-        ("backlog torn", torn(8192), "malformed"),
-        ("cut", whole[..4096].to_vec(), "malformed"),
-        ("newer", newer, "its schema 99 is newer than 5, which this version knows"),
+        ("table torn", torn(PAGE), "malformed"),
+        ("backlog torn", torn(2 * PAGE), "malformed"),
+        ("cut", whole[..PAGE].to_vec(), "malformed"),
+        ("newer", newer, "its schema 99 is newer than 6, which this version knows"),
     ] {
         let mut machine = Machine::with_sensor();
         machine.set("sensor.temperature-jump", "0");
