@@ -136,9 +136,9 @@ impl History {
         let mut statement = self.db.prepare(&text).map_err(unreadable)?;
         let mut rows = statement.query([selection.sensor]).map_err(unreadable)?;
         while let Some(row) = rows.next().map_err(unreadable)? {
-            let (at_ms, _) = self.time_of(row).map_err(unreadable)?;
-            if (since..until).contains(&at_ms) {
-                each(self.sample(row).map_err(unreadable)?)?;
+            let time = self.time_of(row).map_err(unreadable)?;
+            if (since..until).contains(&time.0) {
+                each(sample(row, time).map_err(unreadable)?)?;
             }
         }
         Ok(())
@@ -150,7 +150,7 @@ impl History {
     /// [`Error::Store`]
     pub fn newest(&self) -> Result<Option<Sample>, Error> {
         let newest = format!("SELECT {SAMPLE} FROM reading ORDER BY id DESC LIMIT 1");
-        self.db.query_row(&newest, [], |row| self.sample(row)).optional().map_err(unreadable)
+        self.db.query_row(&newest, [], |row| sample(row, self.time_of(row)?)).optional().map_err(unreadable)
     }
 
     /// When the last delivery was, in ms since the epoch, if there was one.
@@ -283,19 +283,6 @@ impl History {
         Ok((known.map_or(wall_ms, |boot| boot.wall_ms_of(wall_ms, boot_ms)), certain))
     }
 
-    fn sample(&self, row: &Row<'_>) -> rusqlite::Result<Sample> {
-        let (at_ms, time_certain) = self.time_of(row)?;
-        Ok(Sample {
-            at_ms,
-            time_certain,
-            reading: Reading { temperature_mdegc: row.get(3)?, humidity_mpercent: row.get(4)? },
-            sensor: row.get(5)?,
-            place: row.get(8)?,
-            attempts: row.get(6)?,
-            delivered_ms: row.get(7)?,
-        })
-    }
-
     fn run(&self, row: &Row<'_>) -> rusqlite::Result<PastRun> {
         let failures: Option<String> = row.get(5)?;
         let failures: serde_json::Map<String, serde_json::Value> =
@@ -312,6 +299,19 @@ impl History {
             error: row.get(7)?,
         })
     }
+}
+
+/// A row, and what [`History::time_of`] says of it.
+fn sample(row: &Row<'_>, (at_ms, time_certain): (i64, bool)) -> rusqlite::Result<Sample> {
+    Ok(Sample {
+        at_ms,
+        time_certain,
+        reading: Reading { temperature_mdegc: row.get(3)?, humidity_mpercent: row.get(4)? },
+        sensor: row.get(5)?,
+        place: row.get(8)?,
+        attempts: row.get(6)?,
+        delivered_ms: row.get(7)?,
+    })
 }
 
 fn open(path: &Path, now: &Moment) -> Result<History, Trouble> {
