@@ -310,6 +310,8 @@ arguments! {
         oname: "name",
         /// file that holds the licence; - is standard input
         license_file: "file",
+        /// file that holds the project's API token; - is standard input
+        api_token_file: "file",
         /// do it to the system in this folder, such as a card in a reader or an image
         root: "dir",
     }

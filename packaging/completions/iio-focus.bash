@@ -24,7 +24,7 @@ _iio_focus() {
 
     local choices=()
     case $option in
-    --config | --svg | --license-file) mapfile -t choices < <(compgen -f -- "$current") ;;
+    --config | --svg | --license-file | --api-token-file) mapfile -t choices < <(compgen -f -- "$current") ;;
     --sysfs | --root) mapfile -t choices < <(compgen -d -- "$current") ;;
     --device) mapfile -t choices < <(iio-focus list "${sysfs[@]}" 2>/dev/null | tr '\t' '\n' | grep -vx -e -) ;;
     --log) choices=(auto syslog stderr) ;;
@@ -43,8 +43,8 @@ _iio_focus() {
         export) choices=(--config --device --since --until --json --help) ;;
         verify) choices=(--config --since --until --log --json --requeue --help) ;;
         setup)
-            choices=(--gpiopin --label --pull --pcode --server-host --category --oname --license-file --root --no-overlay
-                --no-timer --yes --help)
+            choices=(--gpiopin --label --pull --pcode --server-host --category --oname --license-file --api-token-file
+                --root --no-overlay --no-timer --yes --help)
             ;;
         esac
         ;;
@@ -63,7 +63,7 @@ _iio_focus() {
         fi
     done
     case $option in
-    --config | --svg | --output | --license-file | --sysfs | --root) compopt -o filenames 2>/dev/null ;;
+    --config | --svg | --output | --license-file | --api-token-file | --sysfs | --root) compopt -o filenames 2>/dev/null ;;
     esac
     return 0
 }

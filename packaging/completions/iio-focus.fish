@@ -66,6 +66,7 @@ complete -c iio-focus -n $setup -l server-host -x -d 'server of the WhaTap proje
 complete -c iio-focus -n $setup -l category -x -d 'category of the readings'
 complete -c iio-focus -n $setup -l oname -x -d 'name of this machine in WhaTap'
 complete -c iio-focus -n $setup -l license-file -rF -d 'file that holds the licence'
+complete -c iio-focus -n $setup -l api-token-file -rF -d 'file that holds the API token'
 complete -c iio-focus -n $setup -l no-overlay -d 'leave config.txt alone'
 complete -c iio-focus -n $setup -l no-timer -d 'leave the timer alone'
 complete -c iio-focus -n $setup -l yes -d 'answer yes'

@@ -1,5 +1,6 @@
 //! Single settings, as a person answers them: checked as the configuration checks them.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::kind::{PCODE, TEXT, Value};
@@ -26,6 +27,17 @@ pub(crate) fn license(text: &str) -> Result<Secret, String> {
 /// What is right as a token for the Open API, likewise.
 pub(crate) fn token(text: &str) -> Result<Secret, String> {
     TOKEN.parse(text)
+}
+
+/// The text of a file that a person wrote. None: nothing is there.
+///
+/// # Errors
+/// What is there cannot be read, or is no text.
+pub(crate) fn text_in(path: &Path) -> Result<Option<String>, Error> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        _ => file::read_text(path).map(|(text, _)| Some(text)),
+    }
 }
 
 /// Whether a run would take this text as its configuration, with this licence if the file has none.

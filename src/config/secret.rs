@@ -85,7 +85,9 @@ impl Known {
     /// The error tells of the first character that is wrong where it stands and what it is: some cannot be seen.
     pub(super) fn parse(&self, text: &str) -> Result<Secret, String> {
         let bare = bare_secret(text);
-        let must = format!("must hold {} and nothing else", self.kind.right);
+        // Quotation marks are for the configuration.
+        let right = self.kind.right.replace(" in quotes", "");
+        let must = format!("must hold {right}, and nothing else");
         if let Some((at, wrong)) = bare.char_indices().find(|(_, c)| !(self.may_have)(*c)) {
             let before = bare.as_ptr() as usize - text.as_ptr() as usize + at;
             let position = text[..before].chars().count() + 1;

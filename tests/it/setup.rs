@@ -2,6 +2,7 @@
 
 mod card;
 mod interrupted;
+mod odd;
 mod pi;
 mod terminal;
 
@@ -46,7 +47,7 @@ fn a_value_that_is_wrong_is_told_before_anything_is_changed() {
         ("--server-host", "", 64, "text in quotes, not empty"),
         ("--category", "a\tb", 64, "text in quotes, not empty"),
         ("--license-file", "/nonexistent/licence", 78, "ENOENT"),
-        ("--license-file", "/dev/zero", 78, "a control character"),
+        ("--license-file", "/dev/zero", 78, "is larger than 1 MiB"),
         ("--root", "/nonexistent", 64, "is not the root folder of a system"),
     ] {
         let mut words = GIVEN.to_vec();
@@ -210,7 +211,13 @@ fn a_configuration_that_is_wrong_is_told_and_kept() {
 
 #[test]
 fn a_link_on_the_card_leads_to_no_file_of_this_machine() {
-    for path in ["etc/iio-focus.toml", "etc/credstore", "boot/firmware/config.txt", "etc/systemd"] {
+    for path in [
+        "etc/iio-focus.toml",
+        "etc/credstore",
+        "boot/firmware/config.txt",
+        "boot/firmware/overlays",
+        "etc/systemd",
+    ] {
         let card = Card::new();
         let outside = card.machine.path("outside");
         fs::create_dir(&outside).unwrap();
@@ -221,13 +228,16 @@ fn a_link_on_the_card_leads_to_no_file_of_this_machine() {
             outside.clone()
         };
         let path = card.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
         let _ = fs::remove_file(&path);
         let _ = fs::remove_dir_all(&path);
         symlink(target, &path).unwrap();
+        let before = card.state();
         card.setup(&GIVEN).fails(78, &["is a symbolic link"]);
         let left: Vec<_> = fs::read_dir(&outside).unwrap().flatten().map(|file| file.file_name()).collect();
         assert_eq!(left, ["config.txt"], "{path:?}");
         assert_eq!(fs::read(outside.join("config.txt")).unwrap(), b"", "{path:?}");
+        assert_eq!(card.state(), before, "{path:?}");
     }
 }
 

@@ -97,7 +97,7 @@ fn overlay_line<'a>(
         );
         return Finding::wrong(format!("{found}, which no header has"), meant);
     }
-    if let Some(other) = others.find(|other| other.pin == Some(pin) && other.may_meet(overlay)) {
+    if let Some(other) = others.find(|other| other.pins.contains(&pin) && other.may_meet(overlay)) {
         let found = format!("{found}, which {} of {} has already", other.name, other.place());
         let superfluous = if overlay.is_ours() { other } else { overlay };
         let advice = if other.is_for_sensor() {

@@ -68,7 +68,7 @@ fn device_finding(facts: &Facts, device: &Device) -> Finding {
 fn held_by(facts: &Facts, device: &Device) -> Option<String> {
     let overlays = facts.boot.as_ref().and_then(|boot| boot.overlays.as_deref().ok()).unwrap_or_default();
     let mut others = overlays.iter().filter(|overlay| !overlay.is_for_sensor() && overlay.is_loaded());
-    let other = others.find(|overlay| overlay.pin.is_some() && overlay.pin == device.pin);
+    let other = others.find(|overlay| device.pin.is_some_and(|pin| overlay.pins.contains(&pin)));
     let by_overlay = other.map(|overlay| format!("{} of {}", overlay.name, overlay.place()));
     match (&device.holder, by_overlay) {
         (Some(holder), Some(overlay)) => Some(format!("{holder} ({overlay})")),

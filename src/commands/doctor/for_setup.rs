@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::facts::Facts;
-use super::facts::board::Board;
-use super::facts::boot::Boot;
+pub(crate) use super::facts::board::Board;
+use super::facts::boot::{self, Boot};
+use super::facts::config_txt;
+pub(crate) use super::facts::config_txt::{DEFAULT_PIN, DTPARAM, Load, OUR_OVERLAY, When};
 use super::facts::delivery::Program;
 use super::facts::kernel::Kernel;
+pub(crate) use super::facts::pins::number;
 use super::facts::schedule::Schedule;
 use super::facts::users::Users;
 use super::{Finding, State, delivery, driver, schedule, tries};
@@ -14,10 +17,28 @@ use crate::cli;
 use crate::config;
 use crate::error::Error;
 
-/// The `config.txt` that this firmware reads, and the place of our overlay.
-pub(crate) fn boot_files(root: &Path) -> Option<(PathBuf, PathBuf)> {
-    let board = Board::look(Path::new("/sys"));
-    Boot::look(root, &board).map(|boot| (boot.config_file, boot.overlay_file))
+/// Where the boot partition's files are.
+pub(crate) struct BootFiles {
+    /// The `config.txt` that the firmware reads.
+    pub(crate) config_file: PathBuf,
+    /// The place of our overlay.
+    pub(crate) overlay_file: PathBuf,
+    /// A device tree is there.
+    pub(crate) has_overlay: bool,
+}
+
+pub(crate) fn boot_files(root: &Path, board: &Board) -> Option<BootFiles> {
+    Boot::look(root, board).map(|boot| BootFiles {
+        config_file: boot.config_file,
+        overlay_file: boot.overlay_file,
+        has_overlay: boot.is_device_tree == Ok(true),
+    })
+}
+
+/// What a `config.txt` with this text loads, and what it includes.
+pub(crate) fn loads(board: &Board, config_file: &Path, text: &str) -> Vec<Load> {
+    let read = |file: &Path| if file == config_file { Some(text.to_owned()) } else { boot::text(file) };
+    config_txt::loads(board, config_file, &read)
 }
 
 /// Whether the running kernel has a device for a sensor on this GPIO.

@@ -1,17 +1,17 @@
 //! The fifth step: one run as the service, and whether its reading arrives.
 
 use std::ffi::OsString;
-use std::fs;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::overlay::Sensors;
+use super::secrets::TOKEN;
 use super::system::{System, find};
 use super::talk::Talk;
 use crate::cli;
 use crate::clock::{Clock, Deadline};
 use crate::commands::program::{Ran, run};
-use crate::config::{self, Config};
+use crate::config::{self, Config, answer};
 use crate::error::Error;
 use crate::open_api::{Project, Whose};
 use crate::signals::SystemClock;
@@ -20,9 +20,6 @@ const STEP: &str = "first run";
 
 /// A run ends by itself after 50 s, and systemd ends it after 60 s.
 const LIMIT: Duration = Duration::from_secs(90);
-
-/// The file of the token for the Open API.
-const TOKEN_PATH: &str = "/etc/credstore/iio-focus.api-token";
 
 /// How long a reading may take to be seen at WhaTap, and the pause between two questions.
 const ARRIVAL: Duration = Duration::from_secs(30);
@@ -96,7 +93,7 @@ fn log_line(since: u64) -> Option<String> {
 /// Whether WhaTap has the reading that was taken since, in s since the epoch; and where to look for it.
 fn arrival(args: &cli::Args, system: &System, since: u64, talk: &mut Talk) -> Result<(), Error> {
     let where_to_look = "in WhaTap: Analysis > Metrics, category sensor or the one in the configuration";
-    let token = fs::read_to_string(system.path(TOKEN_PATH)).ok();
+    let token = answer::text_in(&TOKEN.credential(system))?;
     let token = token.as_deref().map(config::bare_secret).map(OsString::from);
     let env = |name: &str| token.clone().filter(|_| name == "WHATAP_API_TOKEN");
     let (project, _) = Config::project(&system.root, args, &env)?;

@@ -6,11 +6,11 @@
 mod config_txt;
 mod first_run;
 mod overlay;
-mod pins;
 mod program;
 mod project;
 mod reading;
 mod replace;
+mod secrets;
 mod system;
 mod talk;
 mod timer;

@@ -1,13 +1,13 @@
 //! The fourth step: the WhaTap project, in the configuration and in files for the secrets.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 
+use super::config_txt::line_end;
 use super::replace::Owner;
+use super::secrets::{Found, LICENSE, TOKEN};
 use super::system::System;
 use super::talk::Talk;
 use super::wishes::Wishes;
@@ -17,16 +17,11 @@ use crate::secret::Secret;
 
 const STEP: &str = "project";
 
-/// `LoadCredential=` of the units finds both there.
-const CREDENTIALS: &str = "/etc/credstore";
-const LICENSE_FILE: &str = "iio-focus.license";
-const TOKEN_FILE: &str = "iio-focus.api-token";
-
 /// What a new configuration begins with.
 const NEW: &str =
     "# Written by iio-focus setup. All keys and their defaults: iio-focus.toml(5).\n\n[focus]\n";
 
-const ROOT: Owner = Owner { uid: 0, gid: 0 };
+const BYTE_ORDER_MARK: &str = "\u{FEFF}";
 
 /// What is there.
 pub(super) struct Project {
@@ -37,10 +32,8 @@ pub(super) struct Project {
     /// The configuration's file has its mode and owner.
     is_owned: bool,
     service: Owner,
-    /// Where the licence is already.
-    license_place: Option<String>,
-    /// The licence in its own file, if it is there.
-    credential: Option<Secret>,
+    license: Option<Found>,
+    token: Option<Found>,
 }
 
 /// Looks, and changes nothing.
@@ -51,14 +44,8 @@ pub(super) fn look(system: &System, wishes: &Wishes) -> Result<Project, Error> {
     let file = system.path(config::DEFAULT_FILE);
     system.refuse_links(&file)?;
     let service = system.service()?;
-    let (text, is_owned) = match fs::read(&file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => (None, false),
-        Err(error) => return Err(Error::Config(Problem::file("read", &file, &error))),
-        Ok(bytes) => {
-            let no_text = |_| Error::Config(Problem::new(format!("{}: is not UTF-8 text", file.display())));
-            (Some(String::from_utf8(bytes).map_err(no_text)?), is_owned(&file, service))
-        }
-    };
+    let text = answer::text_in(&file)?;
+    let is_owned = text.is_some() && is_owned(&file, service);
     let written = text.as_deref().unwrap_or(NEW);
     answer::check_keys(&file, written)?;
     // The text is right by now; what this parser does not like all the same is told in its own words.
@@ -66,10 +53,11 @@ pub(super) fn look(system: &System, wishes: &Wishes) -> Result<Project, Error> {
         Error::Config(Problem::new(format!("{}: {}", file.display(), error.message())))
     };
     let document: DocumentMut = written.parse().map_err(not_toml)?;
-    let mut project =
-        Project { document, text, is_owned, service, license_place: None, credential: None, file };
-    project.find_license(system)?;
+    let license = LICENSE.find(system, &file, &document)?;
+    let token = TOKEN.find(system, &file, &document)?;
+    let project = Project { document, text, is_owned, service, license, token, file };
     project.compare(wishes)?;
+    project.try_out(system, wishes)?;
     Ok(project)
 }
 
@@ -92,23 +80,6 @@ impl Project {
         self.focus()?.get(key)?.as_str()
     }
 
-    fn find_license(&mut self, system: &System) -> Result<(), Error> {
-        let credential = system.path(CREDENTIALS).join(LICENSE_FILE);
-        match fs::read_to_string(&credential) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::Config(Problem::file("read", &credential, &error))),
-            Ok(text) => {
-                let wrong = |wrong| Error::Config(Problem::new(format!("{}: {wrong}", credential.display())));
-                self.credential = Some(answer::license(&text).map_err(wrong)?);
-                self.license_place = Some(credential.display().to_string());
-            }
-        }
-        let key = ["license", "license-file"].into_iter().find(|key| self.has(key));
-        self.license_place =
-            self.license_place.take().or_else(|| key.map(|_| self.file.display().to_string()));
-        Ok(())
-    }
-
     /// What is there is kept, so the command line must not say otherwise.
     fn compare(&self, wishes: &Wishes) -> Result<(), Error> {
         let texts =
@@ -126,24 +97,45 @@ impl Project {
             let advice = "change it there, or leave the option out: setup keeps what is there";
             return Err(Error::Config(Problem::new(what).advise(advice)));
         }
-        let (Some(wish), Some(place)) = (&wishes.license, &self.license_place) else { return Ok(()) };
-        let there = self.credential.as_ref().map(Secret::expose).or_else(|| self.text_of("license"));
-        if there == Some(wish.expose()) {
-            return Ok(());
-        }
-        let what = format!("{place} has another licence than --license-file");
-        let advice = "take it out there, or leave the option out: setup keeps what is there";
-        Err(Error::Config(Problem::new(what).advise(advice)))
+        LICENSE.compare(self.license.as_ref(), wishes.license.as_ref())?;
+        TOKEN.compare(self.token.as_ref(), wishes.token.as_ref())
+    }
+
+    /// Whether a run would take the configuration as it will be, whatever is answered to the questions.
+    fn try_out(&self, system: &System, wishes: &Wishes) -> Result<(), Error> {
+        let mut document = self.document.clone();
+        add(&mut document, wishes);
+        let answered =
+            Wishes { pcode: Some(1), server_host: Some("answered".to_owned()), ..Wishes::default() };
+        add(&mut document, &answered);
+        let answered = Secret::new("x0000");
+        let license = wishes.license.as_ref().unwrap_or(&answered);
+        self.check(system, &document, self.license.is_none().then_some(license))
+    }
+
+    /// Whether a run would take this configuration, with this licence if neither it nor a credential has one.
+    fn check(&self, system: &System, document: &DocumentMut, license: Option<&Secret>) -> Result<(), Error> {
+        let credential = self.license.as_ref().filter(|found| found.is_credential);
+        let license = credential.map(|found| &found.secret).or(license);
+        answer::check_file(&system.root, &self.file, &document.to_string(), license)
     }
 
     /// The options for what is neither there nor said.
     pub(super) fn missing(&self, wishes: &Wishes) -> Vec<&'static str> {
         let all = [
-            ("--license-file", self.license_place.is_some() || wishes.license.is_some()),
+            (LICENSE.option, self.license.is_some() || wishes.license.is_some()),
             ("--pcode", self.has("pcode") || wishes.pcode.is_some()),
             ("--server-host", self.has("server-host") || wishes.server_host.is_some()),
         ];
         all.into_iter().filter(|(_, is_there)| !is_there).map(|(option, _)| option).collect()
+    }
+
+    /// The document, with the byte order mark and the line ends of the text that was there.
+    fn new_text(&self) -> String {
+        let former = self.text.as_deref().unwrap_or_default();
+        let bare = self.document.to_string().replace("\r\n", "\n").replace('\n', line_end(former));
+        let mark = if former.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK } else { "" };
+        format!("{mark}{bare}")
     }
 }
 
@@ -157,22 +149,24 @@ pub(super) fn carry_out(
     wishes: &mut Wishes,
     talk: &mut Talk,
 ) -> Result<(), Error> {
-    let token_file = system.path(CREDENTIALS).join(TOKEN_FILE);
-    let token = ask(&project, wishes, talk)?.filter(|_| !token_file.exists());
+    ask(&project, wishes, talk)?;
+    let mut added = add(&mut project.document, wishes);
+    if project.text.is_none() && added.is_empty() {
+        added.push("[focus]");
+    }
+    let new_license = wishes.license.as_ref().filter(|_| project.license.is_none());
+    let new_token = wishes.token.as_ref().filter(|_| project.token.is_none());
+    project.check(system, &project.document, new_license)?;
     let mut did = Vec::new();
-    if let (Some(license), None) = (&wishes.license, &project.license_place) {
-        did.push(format!("licence into {}", write_secret(system, LICENSE_FILE, license)?));
+    if let Some(license) = new_license {
+        did.push(LICENSE.write(system, license)?);
     }
-    if let Some(token) = &token {
-        did.push(format!("token into {}", write_secret(system, TOKEN_FILE, token)?));
+    if let Some(token) = new_token {
+        did.push(TOKEN.write(system, token)?);
     }
-    let added = project.add(wishes);
-    let new = project.document.to_string();
-    let license = wishes.license.as_ref().or(project.credential.as_ref());
-    answer::check_file(&system.root, &project.file, &new, license)?;
     if !added.is_empty() || !project.is_owned {
         let owner = Owner { uid: 0, gid: project.service.gid };
-        system.replace(&project.file, new.as_bytes(), 0o640, Some(owner))?;
+        system.replace(&project.file, project.new_text().as_bytes(), 0o640, Some(owner))?;
         let what = if added.is_empty() { "mode 0640, root:iio-focus".to_owned() } else { added.join(", ") };
         did.insert(0, format!("{}: {what}", project.file.display()));
     }
@@ -182,68 +176,47 @@ pub(super) fn carry_out(
     talk.did(STEP, &format!("wrote {}", did.join("; ")))
 }
 
-/// Asks for what is missing. Returns the token for the Open API, if there is to be one.
-fn ask(project: &Project, wishes: &mut Wishes, talk: &Talk) -> Result<Option<Secret>, Error> {
-    let missing = project.missing(wishes);
-    if missing.is_empty() || !talk.is_terminal {
-        return Ok(None);
+/// Asks for what is missing.
+fn ask(project: &Project, wishes: &mut Wishes, talk: &Talk) -> Result<(), Error> {
+    if !talk.is_terminal {
+        return Ok(());
     }
+    let missing = project.missing(wishes);
     for option in &missing {
         match *option {
-            "--license-file" => {
-                let license = talk.ask_secret("Licence of the WhaTap project", answer::license)?;
-                wishes.license = Some(license);
-            }
             "--pcode" => wishes.pcode = Some(talk.ask("Code of the project", None, answer::pcode)?),
-            _ => wishes.server_host = Some(talk.ask("Server of the project", None, answer::text)?),
-        }
-    }
-    if missing.contains(&"--license-file") {
-        return talk.ask_secret("API token of the project, to see readings arrive; Enter for none", token);
-    }
-    Ok(None)
-}
-
-fn token(text: &str) -> Result<Option<Secret>, String> {
-    if text.is_empty() { Ok(None) } else { answer::token(text).map(Some) }
-}
-
-/// Writes a secret into a file of its own that only root can read. Returns the file's name.
-fn write_secret(system: &System, name: &str, secret: &Secret) -> Result<String, Error> {
-    let dir = system.path(CREDENTIALS);
-    system.refuse_links(&dir)?;
-    match fs::DirBuilder::new().mode(0o700).create(&dir) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(Error::Io(dir, error)),
-        _ => {}
-    }
-    let path = dir.join(name);
-    let line = format!("{}\n", secret.expose());
-    system.replace(&path, line.as_bytes(), 0o600, Some(ROOT))?;
-    Ok(path.display().to_string())
-}
-
-impl Project {
-    /// Adds the keys that are wished for and not there. Returns what was added.
-    fn add(&mut self, wishes: &Wishes) -> Vec<String> {
-        let pcode = wishes.pcode.and_then(|pcode| i64::try_from(pcode).ok());
-        let values = [
-            ("pcode", pcode.map(value)),
-            ("server-host", wishes.server_host.as_deref().map(value)),
-            ("category", wishes.category.as_deref().map(value)),
-            ("oname", wishes.oname.as_deref().map(value)),
-        ];
-        let focus = self.document.entry("focus").or_insert_with(|| Item::Table(Table::new()));
-        let Some(focus) = focus.as_table_like_mut() else { return Vec::new() };
-        let mut added = Vec::new();
-        for (key, value) in values {
-            if let (Some(value), false) = (value, focus.contains_key(key)) {
-                focus.insert(key, value);
-                added.push(key.to_owned());
+            "--server-host" => {
+                wishes.server_host = Some(talk.ask("Server of the project", None, answer::text)?);
             }
+            _ => wishes.license = Some(talk.ask_secret("Licence of the WhaTap project", LICENSE.parse)?),
         }
-        if self.text.is_none() && added.is_empty() {
-            added.push("[focus]".to_owned());
-        }
-        added
     }
+    let has_token = project.token.is_some() || wishes.token.is_some();
+    if (wishes.asks_token || missing.contains(&LICENSE.option)) && !has_token {
+        let token = |text: &str| if text.is_empty() { Ok(None) } else { (TOKEN.parse)(text).map(Some) };
+        let question = "API token of the project, to see readings arrive; Enter for none";
+        wishes.token = talk.ask_secret(question, token)?;
+    }
+    Ok(())
+}
+
+/// Adds the keys that are wished for and not there. Returns what was added.
+fn add(document: &mut DocumentMut, wishes: &Wishes) -> Vec<&'static str> {
+    let pcode = wishes.pcode.and_then(|pcode| i64::try_from(pcode).ok());
+    let values = [
+        ("pcode", pcode.map(value)),
+        ("server-host", wishes.server_host.as_deref().map(value)),
+        ("category", wishes.category.as_deref().map(value)),
+        ("oname", wishes.oname.as_deref().map(value)),
+    ];
+    let focus = document.entry("focus").or_insert_with(|| Item::Table(Table::new()));
+    let Some(focus) = focus.as_table_like_mut() else { return Vec::new() };
+    let mut added = Vec::new();
+    for (key, value) in values {
+        if let (Some(value), false) = (value, focus.contains_key(key)) {
+            focus.insert(key, value);
+            added.push(key);
+        }
+    }
+    added
 }

@@ -2,12 +2,14 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
 use super::replace::{self, Owner};
 use crate::child::find_program;
+use crate::commands::doctor::for_setup::Board;
 use crate::config;
 use crate::error::{Error, Problem};
 
@@ -20,8 +22,8 @@ pub(super) struct System {
     pub(super) is_live: bool,
     /// systemd runs it.
     pub(super) has_systemd: bool,
-    /// What its device tree says, if that can be seen.
-    pub(super) model: Option<String>,
+    /// Nothing is known of the board that a card is for.
+    pub(super) board: Board,
 }
 
 impl System {
@@ -30,7 +32,7 @@ impl System {
     pub(super) fn look(root: Option<&str>) -> Result<System, Error> {
         let is_live = root.is_none();
         let root = PathBuf::from(root.unwrap_or("/"));
-        if !root.join("etc").is_dir() {
+        if root.as_os_str().is_empty() || !root.join("etc").is_dir() {
             let what = format!("--root: {} is not the root folder of a system", root.display());
             let advice = "mount its root file system there, and its boot partition below it";
             return Err(Error::Usage(Problem::new(what).advise(advice)));
@@ -40,10 +42,9 @@ impl System {
                 Problem::new("setup changes files of root").advise("run this with sudo"),
             ));
         }
-        let model = is_live.then(|| fs::read_to_string("/sys/firmware/devicetree/base/model").ok()).flatten();
         Ok(System {
             has_systemd: is_live && Path::new("/run/systemd/system").is_dir(),
-            model: model.map(|model| model.trim_end_matches('\0').to_owned()),
+            board: if is_live { Board::look(Path::new("/sys")) } else { Board::default() },
             root,
             is_live,
         })
@@ -87,6 +88,13 @@ impl System {
     ) -> Result<(), Error> {
         self.refuse_links(path)?;
         replace::file(path, bytes, mode, owner)
+    }
+
+    /// Makes a folder, and those above it, unless they are there.
+    pub(super) fn make_folder(&self, path: &Path, mode: u32) -> Result<(), Error> {
+        self.refuse_links(path)?;
+        let made = fs::DirBuilder::new().recursive(true).mode(mode).create(path);
+        made.map_err(|error| Error::Io(path.to_owned(), error))
     }
 
     /// A link in a card's folders would lead to this system's files; and one in the place of a file would be replaced.

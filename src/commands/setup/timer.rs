@@ -1,7 +1,6 @@
 //! The last step: the timer.
 
-use std::fs;
-use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::Duration;
 
@@ -58,6 +57,9 @@ pub(super) fn plan(system: &System, is_wanted: bool) -> Result<Plan, Error> {
         let advice = "install the package there, or leave the timer alone with --no-timer";
         return Err(Error::Config(Problem::new(what).advise(advice)));
     }
+    if !system.has_systemd {
+        system.refuse_links(&system.path(WANTS))?;
+    }
     Ok(Plan::Enable(unit.filter(|_| !system.has_systemd)))
 }
 
@@ -97,12 +99,7 @@ pub(super) fn carry_out(plan: Plan, system: &System, sensors: Sensors, talk: &mu
 /// What systemctl enable does, to a system that does not run.
 fn link(system: &System, dir: &str) -> Result<(), Error> {
     let wants = system.path(WANTS);
-    system.refuse_links(&wants)?;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(&wants)
-        .map_err(|error| Error::Io(wants.clone(), error))?;
+    system.make_folder(&wants, 0o755)?;
     let link = wants.join(TIMER);
     match symlink(format!("{dir}/{TIMER}"), &link) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(Error::Io(link, error)),

@@ -1,11 +1,13 @@
 //! What the command line says, checked before anything is changed.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
-use super::pins::number;
+use nix::errno::Errno;
+
+use super::secrets::{Kind, LICENSE, TOKEN};
 use crate::cli;
+use crate::commands::doctor::for_setup::number;
 use crate::config::answer;
 use crate::error::{Error, Problem};
 use crate::secret::Secret;
@@ -13,9 +15,10 @@ use crate::secret::Secret;
 /// The GPIOs that a Pi or a compute module can have.
 const LAST_GPIO: u32 = 53;
 
-/// Far more than any licence.
-const LONGEST_LICENSE: u64 = 1 << 16;
+/// Far more than any licence or token.
+const LONGEST_SECRET: u64 = 1 << 16;
 
+#[derive(Default)]
 pub(super) struct Wishes {
     pub(super) gpiopin: Option<u32>,
     pub(super) label: Option<String>,
@@ -25,6 +28,9 @@ pub(super) struct Wishes {
     pub(super) category: Option<String>,
     pub(super) oname: Option<String>,
     pub(super) license: Option<Secret>,
+    pub(super) token: Option<Secret>,
+    /// The token is to be typed.
+    pub(super) asks_token: bool,
     pub(super) overlay: bool,
     pub(super) timer: bool,
 }
@@ -38,6 +44,11 @@ impl Wishes {
             let what = "--no-overlay goes with none of --gpiopin, --label and --pull";
             return Err(Error::Usage(Problem::new(what)));
         }
+        let files = [&setup.license_file, &setup.api_token_file];
+        if files.iter().all(|file| file.as_deref() == Some("-")) {
+            let what = "--license-file and --api-token-file cannot both be standard input";
+            return Err(Error::Usage(Problem::new(what)));
+        }
         let text = |text: &str| answer::text(text);
         Ok(Wishes {
             gpiopin: value("--gpiopin", gpiopin, self::gpiopin)?,
@@ -47,7 +58,9 @@ impl Wishes {
             server_host: value("--server-host", &setup.server_host, text)?,
             category: value("--category", &setup.category, text)?,
             oname: value("--oname", &setup.oname, text)?,
-            license: setup.license_file.as_deref().map(license).transpose()?,
+            license: secret(&LICENSE, setup.license_file.as_deref())?,
+            token: secret(&TOKEN, setup.api_token_file.as_deref())?,
+            asks_token: setup.api_token_file.as_deref() == Some("-") && io::stdin().is_terminal(),
             overlay: !setup.no_overlay,
             timer: !setup.no_timer,
         })
@@ -78,17 +91,28 @@ fn pull(text: &str) -> Result<String, String> {
     right.then(|| text.to_owned()).ok_or_else(|| "must be off, down or up".to_owned())
 }
 
-/// The licence in this file; `-` is standard input.
-fn license(file: &str) -> Result<Secret, Error> {
-    let mut bytes = Vec::new();
-    let read = if file == "-" {
-        io::stdin().take(LONGEST_LICENSE).read_to_end(&mut bytes)
-    } else {
-        File::open(file).and_then(|file| file.take(LONGEST_LICENSE).read_to_end(&mut bytes))
+/// The secret in this file; `-` is standard input. A terminal is asked later, where what is typed is not shown.
+fn secret(kind: &Kind, file: Option<&str>) -> Result<Option<Secret>, Error> {
+    let wrong = |what: String| Error::Config(Problem::new(format!("{}: {what}", kind.option)));
+    let (place, text) = match file {
+        None => return Ok(None),
+        Some("") => {
+            let what = format!("{}: must be the name of a file, or - for standard input", kind.option);
+            return Err(Error::Usage(Problem::new(what)));
+        }
+        Some("-") if io::stdin().is_terminal() => return Ok(None),
+        Some("-") => ("standard input", standard_input().map_err(|error| wrong(error.to_string()))?),
+        Some(file) => match answer::text_in(Path::new(file))? {
+            Some(text) => (file, text),
+            None => return Err(Error::Config(Problem::file("read", Path::new(file), &Errno::ENOENT.into()))),
+        },
     };
-    read.map_err(|error| Error::Config(Problem::file("read", Path::new(file), &error)))?;
-    // What is no UTF-8 is no licence either, and is told as a wrong character.
-    let place = if file == "-" { "standard input" } else { file };
-    let wrong = |wrong| Error::Config(Problem::new(format!("--license-file: {place}: {wrong}")));
-    answer::license(&String::from_utf8_lossy(&bytes)).map_err(wrong)
+    (kind.parse)(&text).map(Some).map_err(|what| wrong(format!("{place}: {what}")))
+}
+
+/// What is no UTF-8 is no secret either, and is told as a wrong character.
+fn standard_input() -> io::Result<String> {
+    let mut bytes = Vec::new();
+    io::stdin().take(LONGEST_SECRET).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -12,6 +12,9 @@ use crate::machine::{LICENSE, Machine, Outcome, PROGRAM, stand_in};
 /// The line that setup adds unless it is told otherwise.
 pub(crate) const LINE: &str = "dtoverlay=iio-focus-dht22,gpiopin=4";
 
+/// What the package's overlay begins with, and here is all of it.
+pub(crate) const OVERLAY: &[u8] = b"\xd0\x0d\xfe\xed";
+
 /// All that setup needs to be told.
 pub(crate) const GIVEN: [&str; 7] =
     ["--license-file", "LICENSE", "--pcode", "7000", "--server-host", "192.0.2.1", "--yes"];
@@ -41,7 +44,7 @@ impl Card {
         card.write("etc/group", &format!("root:x:0:\niio-focus:x:{}:\n", card.gid));
         card.write("boot/firmware/config.txt", "dtparam=audio=on\n\n[cm4]\notg_mode=1\n\n[all]\n");
         card.write("usr/lib/systemd/system/iio-focus.timer", "");
-        fs::write(card.path("usr/share/iio-focus/iio-focus-dht22.dtbo"), b"\xd0\x0d\xfe\xed").unwrap();
+        fs::write(card.path("usr/share/iio-focus/iio-focus-dht22.dtbo"), OVERLAY).unwrap();
         symlink(stand_in(), card.path("usr/local/bin/focus")).unwrap();
         card.machine.private_file("licence", LICENSE);
         card

@@ -1,12 +1,15 @@
 //! The boot partition of a Raspberry Pi.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::board::Board;
 use super::config_txt::{self, OUR_OVERLAY, Overlay};
 use crate::error::Problem;
+use crate::open;
+
+/// Far more than any `config.txt`.
+const LONGEST: u64 = 1 << 20;
 
 pub(crate) struct Boot {
     pub(crate) config_file: PathBuf,
@@ -34,7 +37,7 @@ impl Boot {
             unread = config_txt::parse(board, &other, &text);
             unread.retain(Overlay::is_for_sensor);
         }
-        let overlays = match fs::read(&config_file) {
+        let overlays = match open::read(&config_file, LONGEST) {
             Err(error) => Err(Problem::file("read", &config_file, &error)),
             Ok(_) => Ok(config_txt::parse(board, &config_file, &text)),
         };
@@ -48,13 +51,12 @@ impl Boot {
     }
 }
 
-fn text(path: &Path) -> Option<String> {
-    Some(String::from_utf8_lossy(&fs::read(path).ok()?).into_owned())
+/// The text of a file of the boot partition. The firmware knows no encoding: what is no ASCII is in comments only.
+pub(crate) fn text(path: &Path) -> Option<String> {
+    Some(String::from_utf8_lossy(&open::read(path, LONGEST).ok()?.0).into_owned())
 }
 
 fn is_device_tree(path: &Path) -> Result<bool, Problem> {
-    let mut magic = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(4).read_to_end(&mut magic));
-    read.map_err(|error| Problem::file("read", path, &error))?;
-    Ok(magic == [0xd0, 0x0d, 0xfe, 0xed])
+    let read = open::read(path, 4).map_err(|error| Problem::file("read", path, &error));
+    read.map(|(magic, _)| magic == [0xd0, 0x0d, 0xfe, 0xed])
 }

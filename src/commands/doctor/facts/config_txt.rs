@@ -1,10 +1,10 @@
-//! The overlays that `config.txt` loads
-//! (<https://www.raspberrypi.com/documentation/computers/config_txt.html>); which parameters the firmware's own overlays
-//! have is in `boot/overlays/README` of its repository.
+//! What `config.txt` loads (<https://www.raspberrypi.com/documentation/computers/config_txt.html>), with the files that it
+//! includes.
 
 use std::path::{Path, PathBuf};
 
 use super::board::Board;
+use super::pins::{default_pin, number, overlay_pins, parameter_pins};
 
 pub(crate) const OUR_OVERLAY: &str = "iio-focus-dht22";
 const FIRMWARE_OVERLAY: &str = "dht11";
@@ -12,34 +12,48 @@ const FIRMWARE_OVERLAY: &str = "dht11";
 /// The pin of both overlays, unless a parameter says otherwise.
 pub(crate) const DEFAULT_PIN: u32 = 4;
 
-/// Overlays that take a GPIO line for themselves: the parameters that name it, and which it is without them.
-const TAKES_A_PIN: [(&str, &str, Option<u32>); 18] = [
-    (OUR_OVERLAY, "gpiopin", Some(DEFAULT_PIN)),
-    (FIRMWARE_OVERLAY, "gpiopin", Some(DEFAULT_PIN)),
-    ("w1-gpio", "gpiopin", Some(4)),
-    ("w1-gpio-pullup", "gpiopin", Some(4)),
-    ("gpio-fan", "gpiopin", Some(12)),
-    ("gpio-ir", "gpio_pin", Some(18)),
-    ("gpio-ir-tx", "gpio_pin", Some(18)),
-    ("gpio-shutdown", "gpio_pin", Some(3)),
-    ("gpio-poweroff", "gpiopin", Some(26)),
-    ("gpio-key", "gpio", None),
-    ("gpio-led", "gpio", None),
-    ("gpio-hog", "gpio", Some(26)),
-    ("gpio-charger", "gpio", Some(4)),
-    ("pps-gpio", "gpiopin", Some(18)),
-    ("pwm", "pin", Some(18)),
-    ("pwm-ir-tx", "gpio_pin", Some(18)),
-    ("rotary-encoder", "pin_a", Some(4)),
-    ("i2c-gpio", "i2c_gpio_sda", Some(23)),
-];
+/// The name of a [`Load`] that sets a parameter of the board.
+pub(crate) const DTPARAM: &str = "dtparam";
 
-/// One line that loads an overlay which takes a GPIO line.
+/// A line that loads an overlay or sets a parameter of the board, with the `dtparam` lines that belong to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Load {
+    /// Of the overlay, or [`DTPARAM`].
+    pub(crate) name: String,
+    pub(crate) parameters: Vec<(String, String)>,
+    /// In which file each line is, and its number from 1.
+    pub(crate) lines: Vec<(PathBuf, usize)>,
+    pub(crate) when: When,
+}
+
+impl Load {
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        // The last one counts.
+        self.parameters.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The GPIOs that it takes.
+    pub(crate) fn pins(&self) -> Vec<u32> {
+        if self.name == DTPARAM {
+            return self
+                .parameters
+                .iter()
+                .flat_map(|(name, value)| parameter_pins(name, value))
+                .copied()
+                .collect();
+        }
+        overlay_pins(&self.name, &self.parameters)
+    }
+}
+
+/// One line that loads an overlay which takes GPIO lines for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Overlay {
     pub(crate) name: String,
-    /// None: what stands there is not a number.
+    /// The one of its first parameter. None: what stands there is not a number.
     pub(crate) pin: Option<u32>,
+    /// All of them.
+    pub(crate) pins: Vec<u32>,
     pub(crate) file: PathBuf,
     pub(crate) line: usize,
     pub(crate) when: When,
@@ -56,6 +70,14 @@ pub(crate) enum When {
 }
 
 impl Overlay {
+    fn of(load: Load) -> Option<Overlay> {
+        let (parameter, default) = default_pin(&load.name)?;
+        let pin = load.value(parameter).map_or(Some(default), number);
+        let (pins, when) = (load.pins(), load.when);
+        let (file, line) = load.lines.into_iter().next()?;
+        Some(Overlay { name: load.name, pin, pins, file, line, when })
+    }
+
     pub(crate) fn is_ours(&self) -> bool {
         self.name == OUR_OVERLAY
     }
@@ -85,7 +107,7 @@ impl Overlay {
 const DEEPEST_INCLUDE: usize = 8;
 
 /// Reads files as the firmware of this board does.
-pub(crate) struct Reader<'a> {
+struct Reader<'a> {
     board: &'a Board,
     /// Gives the text of a file of the boot partition.
     read: &'a dyn Fn(&Path) -> Option<String>,
@@ -94,11 +116,16 @@ pub(crate) struct Reader<'a> {
     /// Whether the next `dtparam` is for the last overlay found.
     is_open: bool,
     depth: usize,
-    found: Vec<Overlay>,
+    found: Vec<Load>,
 }
 
 /// All lines that load an overlay which takes a GPIO line, those of a sensor and of others.
 pub(crate) fn parse(board: &Board, file: &Path, read: &dyn Fn(&Path) -> Option<String>) -> Vec<Overlay> {
+    loads(board, file, read).into_iter().filter_map(Overlay::of).collect()
+}
+
+/// All lines that load an overlay or set a parameter of the board.
+pub(crate) fn loads(board: &Board, file: &Path, read: &dyn Fn(&Path) -> Option<String>) -> Vec<Load> {
     let mut reader = Reader { board, read, filters: Vec::new(), is_open: false, depth: 0, found: Vec::new() };
     reader.take(file);
     reader.found
@@ -155,35 +182,35 @@ impl Reader<'_> {
     }
 
     fn setting(&mut self, key: &str, value: &str, file: &Path, line: usize) {
-        let parameters = match key {
+        let (name, parameters) = match key {
             // A colon in place of the first comma is what older firmware wanted.
-            "dtoverlay" => {
-                let (name, parameters) = value.split_once([',', ':']).unwrap_or((value, ""));
-                let known = TAKES_A_PIN.iter().find(|(known, ..)| *known == name);
-                self.is_open = known.is_some();
-                if let Some((name, _, pin)) = known {
-                    let when = self.when().unwrap_or(When::Always);
-                    let (name, file) = ((*name).to_owned(), file.to_owned());
-                    self.found.push(Overlay { name, pin: *pin, file, line, when });
-                }
-                parameters
-            }
-            "dtparam" => value,
+            "dtoverlay" => value.split_once([',', ':']).unwrap_or((value, "")),
+            DTPARAM => (DTPARAM, value),
             _ => return,
         };
-        let Some(overlay) = self.found.last_mut().filter(|_| self.is_open) else { return };
-        let parameter =
-            TAKES_A_PIN.iter().find(|(name, ..)| *name == overlay.name).map(|(_, parameter, _)| *parameter);
-        for (name, value) in parameters.split(',').filter_map(|parameter| parameter.split_once('=')) {
-            if Some(name.trim()) == parameter {
-                overlay.pin = number(value.trim());
+        let place = (file.to_owned(), line);
+        let parameters = pairs(parameters);
+        match self.found.last_mut().filter(|_| key == DTPARAM && self.is_open) {
+            Some(overlay) => {
+                overlay.parameters.extend(parameters);
+                overlay.lines.push(place);
+            }
+            None => {
+                self.is_open = key != DTPARAM && !name.is_empty();
+                if !name.is_empty() {
+                    let when = self.when().unwrap_or(When::Always);
+                    self.found.push(Load { name: name.to_owned(), parameters, lines: vec![place], when });
+                }
             }
         }
     }
 }
 
-fn number(text: &str) -> Option<u32> {
-    text.strip_prefix("0x").map_or_else(|| text.parse().ok(), |hex| u32::from_str_radix(hex, 16).ok())
+fn pairs(parameters: &str) -> Vec<(String, String)> {
+    let each = parameters.split(',').map(str::trim).filter(|one| !one.is_empty());
+    // A parameter without a value is switched on.
+    let each = each.map(|one| one.split_once('=').unwrap_or((one, "on")));
+    each.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
 }
 
 /// The GPIO that is at this pin of the 40-pin header, if one is.
@@ -264,8 +291,10 @@ mod tests {
     }
 
     fn seen(text: &str) -> Vec<(&'static str, Option<u32>, usize, When)> {
-        let name = |name: &str| TAKES_A_PIN.iter().find(|(known, ..)| *known == name).unwrap().0;
-        parse_text(text).into_iter().map(|o| (name(&o.name), o.pin, o.line, o.when)).collect()
+        let name = |name: String| {
+            [OUR_OVERLAY, FIRMWARE_OVERLAY, "gpio-ir"].into_iter().find(|known| *known == name)
+        };
+        parse_text(text).into_iter().map(|o| (name(o.name).unwrap(), o.pin, o.line, o.when)).collect()
     }
 
     /// For a Zero 2 W.

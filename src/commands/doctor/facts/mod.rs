@@ -13,6 +13,7 @@ mod gpio;
 #[cfg(test)]
 pub(super) mod healthy;
 pub(super) mod kernel;
+pub(super) mod pins;
 pub(super) mod rights;
 pub(super) mod sandbox;
 pub(super) mod schedule;

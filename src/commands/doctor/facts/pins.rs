@@ -33,6 +33,11 @@ const DEFAULTS: &[(&str, &[(&str, u32)])] = &[
 /// Parameters that are a GPIO, beside those with `gpio` or `pin` in their names.
 const OTHER_PARAMETERS: [&str; 4] = ["extpullup", "interrupt", "sda", "scl"];
 
+/// The parameter of such an overlay that names its first GPIO, and which one that is by default.
+pub(super) fn default_pin(name: &str) -> Option<(&'static str, u32)> {
+    DEFAULTS.iter().find(|(overlay, _)| *overlay == name).and_then(|(_, pins)| pins.first().copied())
+}
+
 pub(super) fn overlay_pins(name: &str, parameters: &[(String, String)]) -> Vec<u32> {
     let given = |wanted: &str| parameters.iter().any(|(name, _)| name == wanted);
     let defaults = DEFAULTS.iter().find(|(overlay, _)| *overlay == name).map_or(&[][..], |(_, pins)| pins);
@@ -59,6 +64,43 @@ pub(super) fn parameter_pins(name: &str, value: &str) -> &'static [u32] {
 }
 
 /// A number as the firmware reads it.
-pub(super) fn number(text: &str) -> Option<u32> {
+pub(crate) fn number(text: &str) -> Option<u32> {
     text.strip_prefix("0x").map_or_else(|| text.parse().ok(), |hex| u32::from_str_radix(hex, 16).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::board::Board;
+    use super::super::config_txt::loads;
+
+    #[test]
+    fn what_takes_a_pin_is_seen_whatever_it_is() {
+        for (text, pins) in [
+            ("dtoverlay=dht11", &[4][..]),
+            ("dtoverlay=w1-gpio", &[4]),
+            ("dtoverlay=w1-gpio,gpiopin=17", &[17]),
+            ("dtoverlay=w1-gpio-pullup", &[4, 5]),
+            ("dtoverlay=gpio-ir,gpio_pin=4", &[4]),
+            ("dtoverlay=gpio-ir", &[18]),
+            ("dtoverlay=rotary-encoder", &[4, 17]),
+            ("dtoverlay=pwm-2chan,pin=12,func=4,pin2=13,func2=4", &[12, 13]),
+            ("dtoverlay=i2c-gpio,i2c_gpio_sda=4,i2c_gpio_scl=5", &[4, 5]),
+            ("dtoverlay=w1-gpio:gpiopin=0x4", &[4]),
+            ("dtoverlay=uart3", &[4, 5]),
+            ("dtoverlay=somebody-elses,interrupt=4", &[4]),
+            ("dtparam=i2c_arm=on", &[2, 3]),
+            ("dtparam=i2c_arm", &[2, 3]),
+            ("dtparam=i2c_arm=off", &[]),
+            ("dtparam=spi=on,audio=on", &[7, 8, 9, 10, 11]),
+            ("#dtoverlay=w1-gpio", &[]),
+            ("dtoverlay=vc4-kms-v3d", &[]),
+        ] {
+            let all = loads(&Board::default(), Path::new("config.txt"), &|_| Some(text.to_owned()));
+            let used: Vec<u32> =
+                (0..54).filter(|pin| all.iter().any(|load| load.pins().contains(pin))).collect();
+            assert_eq!(used, pins, "{text:?}");
+        }
+    }
 }
