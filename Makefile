@@ -17,11 +17,13 @@ INSTALL ?= install
 DTC     ?= dtc
 
 # Where cargo builds: target, or what CARGO_TARGET_DIR or cargo's configuration says. Cargo is asked, but not by who
-# installs only, which may be root. The scripts are given the folder in CARGO_TARGET_DIR, as a whole path.
+# installs only, which may be root: for that, make all writes it down. The scripts are given the folder in
+# CARGO_TARGET_DIR, as a whole path.
 as_told = $(if $(CARGO_TARGET_DIR),CARGO_TARGET_DIR='$(CARGO_TARGET_DIR)')
 asked = $(shell $(as_told) $(CARGO) metadata --format-version 1 --no-deps 2>/dev/null | \
 	sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-given = $(shell realpath -m '$(or $(CARGO_TARGET_DIR),target)')
+given = $(shell realpath -m '$(or $(CARGO_TARGET_DIR),$(and $(only_installs),$(built_in)),target)')
+built_in = $(shell cat target/built-in 2>/dev/null)
 only_installs = $(if $(MAKECMDGOALS),$(if $(filter-out install uninstall,$(MAKECMDGOALS)),,yes))
 override CARGO_TARGET_DIR := $(or $(if $(only_installs),,$(asked)),$(given))
 export CARGO_TARGET_DIR
@@ -41,6 +43,8 @@ DTCFLAGS = -@ -Hepapr -Wno-unit_address_vs_reg -Wno-label_is_string
 	fuzz deb deb-files demo demo-kernel install uninstall clean
 
 all: program $(overlay) $(man)
+	@mkdir -p target
+	@echo '$(CARGO_TARGET_DIR)' >target/built-in
 
 program: | need-build
 	$(CARGO) build --release --locked
@@ -93,6 +97,7 @@ check-overlay: $(overlay) | need-check
 check-packaging: all | need-check
 	$(CARGO) build --release --locked --examples
 	tests/debian/install.sh
+	tests/debian/target-dir.sh
 	tests/debian/units.sh
 	tests/debian/units-boot.sh
 
@@ -144,6 +149,7 @@ check-pi: deb
 	tests/debian/cloud-init.sh
 	tests/debian/user.sh
 	tests/debian/pi-boot.sh
+	tests/debian/make-deb.sh
 	@echo 'check-pi: all passed'
 
 # Needs a nightly Rust and `cargo install cargo-fuzz`. SQLite reports its comparisons, which guides the store's target.

@@ -10,7 +10,10 @@ ZIGBUILD=0.24.1 ZIG=0.17.1
 here=$PWD/target/cross rust=$PWD/target/cross/rust venv=$PWD/target/cross/venv
 
 [ $# -gt 0 ] || { echo 'usage: cross.sh TRIPLE...' >&2; exit 64; }
-[ "$(uname -m)" = x86_64 ] || { echo "cross.sh: builds on x86_64, and this is $(uname -m)" >&2; exit 1; }
+[ "$(uname -m)" = x86_64 ] || {
+    echo "cross.sh: the packages are built on x86_64, and this is $(uname -m); here, make && sudo make install installs from source" >&2
+    exit 1
+}
 packaging/tools/need.sh dpkg-dev gcc libc6-dev python3 python3-venv
 
 fail() {
@@ -23,6 +26,7 @@ binary() { # PACKAGE VERSION: with the version of its binary, which has +b1 behi
 }
 
 fetch_rust() { # VERSION; named after rust-web-src, since not every rustc has its source
+    [ -n "$1" ]
     rm -rf "$rust"
     mkdir -p "$rust/debs"
     cd "$rust/debs"
@@ -47,31 +51,35 @@ END
     rm -r "$rust/debs"
 }
 
+newest() {
+    apt-cache madison rust-web-src | awk 'NR == 1 { print $3 }'
+}
+# This script calls itself so, since "||" would switch "set -e" off in a function.
+if [ "$1" = --fetch-rust ]; then
+    fetch_rust "$(newest)"
+    exit
+fi
+
 mkdir -p "$here"
 exec 9>"$here/lock"
 flock 9
 
-newest() {
-    apt-cache madison rust-web-src | awk 'NR == 1 { print $3 }'
+# shellcheck source=packaging/tools/again.sh
+. packaging/tools/again.sh
+fetched() {
+    again packaging/debian/cross.sh --fetch-rust >>"$here/log"
 }
-try() {
-    (set -e; fetch_rust "$(newest)") >>"$here/log" 2>&1
+fetched_after_update() { # an old list names packages that are gone, or none
+    [ "$(id -u)" = 0 ] || return 1
+    apt-get -q update >>"$here/log" 2>&1 || true
+    fetched
 }
 # What is there is kept when the packages have become newer: any of them will do.
 if ! "$rust/rustc" --version >/dev/null 2>&1; then
     echo "cross: Rust $(newest) from Debian's packages"
     : >"$here/log"
-    set +e      # "if" and "||" would switch it off inside, too
-    try
-    status=$?
-    if [ $status -ne 0 ] && [ "$(id -u)" = 0 ]; then
-        # An old list names packages that are gone, or none.
-        apt-get -q update >>"$here/log" 2>&1
-        try
-        status=$?
-    fi
-    set -e
-    [ $status -eq 0 ] || fail "rust-web-src, which Debian 12 and 13 have, could not be fetched"
+    fetched || fetched_after_update ||
+        fail 'rust-web-src, which Debian 12 and 13 have, could not be fetched; if the list of packages is old, run apt-get update'
 fi
 if [ "$(cat "$venv/stamp" 2>/dev/null)" != "$ZIGBUILD $ZIG" ]; then
     echo "cross: cargo-zigbuild $ZIGBUILD, Zig $ZIG"

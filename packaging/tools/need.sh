@@ -20,10 +20,19 @@ fi
 echo "installing:$missing"
 log=$(mktemp)
 install() { # an old list names packages that are gone, so a second try comes after an update
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y --no-install-recommends $missing >"$log" 2>&1
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y --no-install-recommends $missing >"$log" 2>&1 || {
+        cat "$log"
+        return 1
+    }
 }
-if ! install; then
-    { $sudo apt-get update && install; } >>"$log" 2>&1 || {
+after_update() { # an index that is not needed here may fail
+    $sudo apt-get update || true
+    install
+}
+if ! install >/dev/null; then
+    # shellcheck source=packaging/tools/again.sh
+    . "$(dirname "$0")/again.sh"
+    again after_update >/dev/null || {
         echo "could not install; as root: apt-get install --no-install-recommends$missing (see $log)" >&2
         exit 1
     }

@@ -57,15 +57,8 @@ package() {
     echo "$package"
 }
 
-# Does it again when it fails, after a pause: a mirror that is in the middle of an update has an index that does not fit
-# the files ("File has unexpected size"), for some minutes at most.
-again() { # COMMAND...
-    for pause in 5 30 90 180 end; do
-        "$@" && return
-        [ $pause = end ] || sleep $pause
-    done
-    return 1
-}
+# shellcheck source=packaging/tools/again.sh
+. packaging/tools/again.sh
 
 # debian ARCH PACKAGE...: Debian's packages for another architecture, unpacked into $kept/debian/ARCH. This machine's own
 # apt and dpkg know nothing of it.
@@ -122,19 +115,19 @@ for_each_suite() { # SCRIPT SUITE-IF-CALLED-SO
     exit 0
 }
 
-# A copy of the root of a Debian release, "bare" or with "systemd".
+# A copy of the root of a Debian release: "bare", with "systemd", or "pi".
 debian_root() { # SUITE KIND FOLDER
     [ "$(id -u)" = 0 ] || fail 'a Debian root can only be made by root'
-    tests/debian/debian-root.sh "$kept/roots" "$1"
+    tests/debian/debian-root.sh "$kept/roots" "$1" "$2"
     rm -rf "$3"
     cp -a --reflink=auto "$kept/roots/$1/$2" "$3"
 }
 
-# $debian: a Raspberry Pi with nothing but Debian, focus's and WhaTap's stand-ins, and a firmware that is played by
+# $debian: a Raspberry Pi with nothing but Debian, curl and Python, focus's and WhaTap's stand-ins, and a firmware that is played by
 # guest/dtoverlay.
 pi_root() { # SUITE
     debian=$work/root
-    debian_root "$1" systemd "$debian"
+    debian_root "$1" pi "$debian"
     for program in focus-stand-in listener; do install "$stand_ins/$program" "$debian/usr/local/bin/"; done
     mv "$debian/usr/local/bin/focus-stand-in" "$debian/usr/local/bin/focus"
     echo raspberrypi >"$debian/etc/hostname"

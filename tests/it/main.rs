@@ -12,6 +12,7 @@ mod export;
 mod faults;
 mod logging;
 mod machine;
+mod mirror;
 mod replace;
 mod sensor;
 mod setup;

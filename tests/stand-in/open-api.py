@@ -223,9 +223,10 @@ def main():
     for option in ("--record", "--token", "--pcode", "--faults", "--log", "--port-file"):
         parser.add_argument(option, required=True)
     parser.add_argument("--certificate", help="file with certificate and key; without it, there is no TLS")
+    parser.add_argument("--port", type=int, default=0, help="where it listens; else the system chooses")
     parser.add_argument("--generate", help="START_MS,STEP_MS,COUNT of samples in place of the record")
     args = parser.parse_args()
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", args.port), Handler)
     server.args = args
     if args.certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -88,6 +88,7 @@ fn the_first_call_asks_and_the_second_one_asks_nothing_and_changes_nothing() {
         "project    wrote /etc/iio-focus.toml: pcode, server-host; licence into /etc/credstore/iio-focus",
     );
     terminal.expect(&format!("first run  {RUN}\n"));
+    terminal.expect("           in WhaTap: Analysis > Metrics, category sensor");
     terminal.expect("timer      iio-focus.timer: enabled and started\n");
     let (status, text) = terminal.end();
     assert_eq!(status, 0, "{text}");

@@ -1,0 +1,38 @@
+//! The scripts' way with a Debian mirror that is in the middle of an update: again after a pause, and only then.
+
+use std::fs;
+use std::process::Command;
+
+/// Calls `again` with a command that fails with these words, one for each try, and goes well when they are used up.
+/// Returns the exit status, and how many words are left.
+fn again(words: &[&str]) -> (i32, usize) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("words");
+    fs::write(&file, words.iter().map(|word| format!("{word}\n")).collect::<String>()).unwrap();
+    let script = "AGAIN_PAUSES='0 0'
+        . packaging/tools/again.sh
+        mirror() {
+            [ -s \"$file\" ] || return 0
+            head -n 1 \"$file\" >&2
+            sed -i 1d \"$file\"
+            return 100
+        }
+        again mirror";
+    let mut command = Command::new("sh");
+    command.args(["-euc", script]).current_dir(env!("CARGO_MANIFEST_DIR")).env("file", &file);
+    let output = command.output().unwrap();
+    (output.status.code().unwrap(), fs::read_to_string(file).unwrap().lines().count())
+}
+
+#[test]
+fn a_mirror_in_the_middle_of_an_update_is_tried_again_and_nothing_else_is() {
+    let size = "E: Failed to fetch http://mirror/Packages  File has unexpected size (2 != 1). Mirror sync in progress?";
+    let sum = "E: Failed to fetch http://mirror/a.deb  Hash Sum mismatch";
+    let offline = "E: Failed to fetch http://mirror/Packages  Could not resolve 'mirror'";
+    assert_eq!(again(&[]), (0, 0));
+    assert_eq!(again(&[size]), (0, 0));
+    assert_eq!(again(&[sum, size]), (0, 0));
+    assert_eq!(again(&[size, size, size]), (100, 0));
+    assert_eq!(again(&[size, size, size, size]), (100, 1));
+    assert_eq!(again(&[offline, size]), (100, 1));
+}
