@@ -62,6 +62,7 @@ $(target)/man/%: packaging/%.scd | need-man
 .PHONY: need-build need-overlay need-man need-check
 need-build:
 	@packaging/tools/need.sh gcc libc6-dev
+	@CARGO='$(CARGO)' packaging/tools/need-rust.sh
 need-overlay:
 	@packaging/tools/need.sh device-tree-compiler
 need-man:

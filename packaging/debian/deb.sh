@@ -21,7 +21,8 @@ packaging/tools/need.sh xz-utils
 if [ "$("$tools/bin/cargo-deb" --version 2>/dev/null)" != "cargo-deb $CARGO_DEB" ]; then
     mkdir -p "$tools"
     # Without its default features it calls xz, and needs no library for that. It has little to do: a debug build will do.
-    CARGO_TARGET_DIR=$tools/build ${CARGO:-cargo} install --quiet --locked --debug --root "$tools" --no-default-features \
+    # It wants a newer Rust than this program, so it is built with the one that cross.sh has fetched.
+    RUSTC=$PWD/target/cross/rust/rustc CARGO_TARGET_DIR=$tools/build ${CARGO:-cargo} install --quiet --locked --debug --root "$tools" --no-default-features \
         --force "cargo-deb@$CARGO_DEB"
     rm -rf "$tools/build"
 fi

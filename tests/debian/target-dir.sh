@@ -13,7 +13,7 @@ cd "$work/tree"
 cat >"$work/cargo" <<END
 #!/bin/sh
 set -eu
-[ "\$1" != metadata ] || exec '$(command -v "${CARGO:-cargo}")' "\$@"
+case \$1 in --version | metadata) exec '$(command -v "${CARGO:-cargo}")' "\$@" ;; esac
 [ "\$1 \$2" = 'build --release' ]
 folder=\$('$work/cargo' metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 mkdir -p "\$folder/release/examples"
