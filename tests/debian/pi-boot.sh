@@ -76,7 +76,7 @@ tr -d '\r' <"$serial" | grep '^guest: ' || fail "the guest said nothing: see $se
 expect() { # PATTERN, in what the guest said
     tr -d '\r' <"$serial" | grep -q "^guest: $1" || fail "no line such as '$1'; see $serial"
 }
-expect 'list: iio:device[0-9]*	dht11@11	kitchen$'
+expect 'list: iio:device[0-9]*	dht11@11	kitchen	dht11@11$'
 expect 'status 74$'
 expect 'log: .* daemon\.err iio-focus.*: .*ETIMEDOUT'
 expect 'kernel: .*dht11@11: Only 0 signal edges detected'
