@@ -12,7 +12,7 @@ use super::facts::kernel::Kernel;
 pub(crate) use super::facts::pins::number;
 use super::facts::schedule::Schedule;
 use super::facts::users::Users;
-use super::{Finding, State, delivery, driver, schedule, tries};
+use super::{Finding, State, delivery, driver, schedule};
 use crate::cli;
 use crate::config;
 use crate::error::Error;
@@ -47,26 +47,38 @@ pub(crate) fn has_device(pin: u32) -> bool {
     kernel.devices.iter().any(|device| device.pin == Some(pin))
 }
 
-/// Why there is no reading: the first thing that is wrong on its way, and what to do about it.
-pub(crate) fn why_no_reading(args: &cli::Args) -> Result<Vec<String>, Error> {
+/// Why there is no sensor: the first thing that is wrong on its way, and what to do about it.
+pub(crate) fn why_no_sensor(args: &cli::Args) -> Result<Vec<String>, Error> {
     let doctor = cli::Doctor { config: None, device: None, sysfs: None, root: None, json: false };
-    let (mut facts, sensors) = Facts::of_machine(args, &doctor)?;
+    let (facts, _) = Facts::of_machine(args, &doctor)?;
     let checks: [fn(&Facts) -> Vec<Finding>; 3] = [driver::available, driver::bound, driver::sensors];
-    let mut findings: Vec<Finding> = checks.iter().flat_map(|check| check(&facts)).collect();
-    for sensor in &sensors {
-        facts.try_sensor(sensor);
-        findings.extend(tries::tries(&facts));
-    }
-    let wrong = findings.into_iter().filter(|finding| finding.state == State::Wrong);
+    let findings = checks.iter().flat_map(|check| check(&facts));
+    let wrong = findings.filter(|finding| finding.state == State::Wrong);
     Ok(wrong.map(|finding| words(&finding)).collect())
 }
 
-/// The doctor's words about the program focus on the system in this folder; and whether it can be used there.
-pub(crate) fn focus(root: &Path, program: &Path, is_live: bool) -> (bool, String) {
+/// How it is with the program focus.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FocusState {
+    Good,
+    /// It is there, and something about it has to be changed.
+    Mendable,
+    /// It is not there, or another one is needed.
+    ToFetch,
+}
+
+/// The doctor's words about the program focus on the system in this folder.
+pub(crate) fn focus(root: &Path, program: &Path, is_live: bool) -> (FocusState, String) {
     let machine = if is_live { Kernel::look(root, Path::new("/sys")).machine } else { machine_of(root) };
     let program = Program::at(root, &config::under(root, program.to_owned()));
     let finding = delivery::judge(&program, &machine);
-    (finding.state != State::Wrong, words(&finding))
+    match program {
+        _ if finding.state != State::Wrong => (FocusState::Good, words(&finding)),
+        Program::NotInPath(_) => (FocusState::ToFetch, "not there".to_owned()),
+        Program::Absent(_) => (FocusState::ToFetch, finding.found),
+        Program::File(_, mode, Ok(_)) if mode & 0o111 != 0 => (FocusState::ToFetch, finding.found),
+        _ => (FocusState::Mendable, words(&finding)),
+    }
 }
 
 /// The machine that a card is for, as `uname -m` names it: the one that its programs are for. Empty: not known.

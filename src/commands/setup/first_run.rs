@@ -1,6 +1,7 @@
 //! The fifth step: one run as the service, and whether its reading arrives.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -33,8 +34,10 @@ pub(super) struct Ready {
     pub(super) sensors: Sensors,
     pub(super) has_reading: bool,
     pub(super) has_focus: bool,
-    /// Runs are started already, and this call has changed nothing of what they need.
+    /// The timer starts runs already, and this call has changed nothing of what they need.
     pub(super) runs_already: bool,
+    /// Cron starts runs already.
+    pub(super) cron_runs: bool,
 }
 
 /// Starts the service once and shows its log line.
@@ -50,18 +53,22 @@ pub(super) fn carry_out(
     if !system.is_live {
         return Ok(());
     }
-    if ready.runs_already {
-        return talk.found(STEP, "not needed: the timer starts runs already; iio-focus status shows them");
-    }
     if ready.sensors == Sensors::AfterRestart {
         return talk.found(STEP, "after the restart");
     }
     let Some(systemctl) = find("systemctl").filter(|_| system.has_systemd) else {
-        return talk.left(STEP, "none: systemd does not run here; see packaging/iio-focus.cron for cron");
+        if ready.cron_runs {
+            return talk.found(STEP, "left to cron; iio-focus status shows its runs");
+        }
+        let what = "none: systemd does not run here; iio-focus.cron, among the documents, is a line for cron";
+        return talk.left(STEP, what);
     };
     if !ready.has_reading || !ready.has_focus {
-        let lacks = if ready.has_focus { "a reading" } else { "focus" };
-        return talk.left(STEP, &format!("none without {lacks}; call setup again when it is there"));
+        let lacks = if ready.has_focus { "no reading" } else { "no focus" };
+        return talk.left(STEP, &format!("left out: there is {lacks} yet"));
+    }
+    if ready.runs_already && last_went_well(&systemctl) {
+        return talk.found(STEP, "not needed: the last run of the timer went well; see iio-focus status");
     }
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let ran = run(Command::new(&systemctl).args(["start", "iio-focus.service"]), LIMIT);
@@ -77,6 +84,14 @@ pub(super) fn carry_out(
             talk.more("sudo iio-focus doctor says what to do")
         }
     }
+}
+
+/// Whether a run of the service has ended since the restart, and the last one went well.
+fn last_went_well(systemctl: &Path) -> bool {
+    let words = ["show", "--property=Result,ExecMainExitTimestamp", "iio-focus.service"];
+    let ran = run(Command::new(systemctl).args(words), LIMIT);
+    let shows = |what: &str| ran.as_ref().is_ok_and(|ran| ran.stdout.lines().any(|line| line == what));
+    shows("Result=success") && !shows("ExecMainExitTimestamp=")
 }
 
 /// The last line that the run wrote to the log.

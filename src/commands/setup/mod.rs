@@ -17,6 +17,7 @@ mod timer;
 mod wishes;
 
 use first_run::Ready;
+use overlay::Sensors;
 use system::System;
 use talk::Talk;
 use wishes::Wishes;
@@ -52,10 +53,11 @@ pub fn run(args: &cli::Args, setup: &cli::Setup) -> Result<Exit, Error> {
     let has_focus = program::carry_out(&system, &project, &mut talk)?;
     project::carry_out(project, &system, &mut wishes, &mut talk)?;
     let runs_already = timer == timer::Plan::Found && !talk.has_changed;
-    let ready = Ready { sensors, has_reading, has_focus, runs_already };
+    let cron_runs = matches!(timer, timer::Plan::Cron(_));
+    let ready = Ready { sensors, has_reading, has_focus, runs_already, cron_runs };
     first_run::carry_out(args, &system, &ready, &mut talk)?;
     timer::carry_out(timer, &system, sensors, &mut talk)?;
-    end(&talk)
+    end(&talk, sensors)
 }
 
 /// Without a terminal nobody can be asked.
@@ -74,9 +76,12 @@ fn stopped() -> Result<Exit, Error> {
     Ok(Exit::Trouble)
 }
 
-fn end(talk: &Talk) -> Result<Exit, Error> {
+fn end(talk: &Talk, sensors: Sensors) -> Result<Exit, Error> {
     print(match (talk.is_unfinished, talk.has_changed) {
         (true, _) => "\nnot all is set up: see above, and call setup again\n",
+        (false, _) if sensors == Sensors::AfterRestart => {
+            "\nall is set up; the sensor is there after a restart: sudo reboot\n"
+        }
         (false, true) => "\nall is set up\n",
         (false, false) => "\nall was set up already: nothing was changed\n",
     })?;

@@ -308,7 +308,7 @@ fn restart(system: &System, said: &mut String) -> Sensors {
     if !system.is_live {
         return Sensors::Ready;
     }
-    *said += ", which the next restart loads";
+    *said += "; a restart loads it";
     Sensors::AfterRestart
 }
 

@@ -7,8 +7,9 @@ use nix::sys::utsname::uname;
 use super::project::Project;
 use super::system::System;
 use super::talk::Talk;
-use crate::commands::doctor::for_setup;
+use crate::commands::doctor::for_setup::{self, FocusState};
 use crate::commands::program::{focus_version, shown};
+use crate::config;
 use crate::error::Error;
 
 const STEP: &str = "focus";
@@ -27,19 +28,26 @@ const ADDRESS: &str = "https://repo.whatap.io/focus";
 /// What standard output says.
 pub(super) fn carry_out(system: &System, project: &Project, talk: &mut Talk) -> Result<bool, Error> {
     let program = project.program().unwrap_or("focus".into());
-    let (is_good, words) = for_setup::focus(&system.root, &program, system.is_live);
-    if is_good {
-        let version = version(system, &program).map(|version| format!(", version {version}"));
-        return talk.found(STEP, &(words + &version.unwrap_or_default())).map(|()| true);
+    let (state, words) = for_setup::focus(&system.root, &program, system.is_live);
+    match state {
+        FocusState::Good => {
+            let version = version(system, &program).map(|version| format!(", version {version}"));
+            return talk.found(STEP, &(words + &version.unwrap_or_default())).map(|()| true);
+        }
+        FocusState::Mendable => return talk.left(STEP, &words).map(|()| false),
+        FocusState::ToFetch => talk.left(STEP, &words)?,
     }
-    talk.left(STEP, &words)?;
+    let place = if program.is_absolute() { &program } else { Path::new(PLACE) };
+    let place = config::under(&system.root, place.to_owned());
+    let place = place.display();
     let machine = uname().map(|uname| uname.machine().to_string_lossy().into_owned()).unwrap_or_default();
     match folder(&machine).filter(|_| system.is_live) {
         Some(folder) => {
-            talk.more(&format!("sudo wget -O {PLACE} {ADDRESS}/{folder}/focus"))?;
-            talk.more(&format!("sudo chmod 755 {PLACE}"))?;
+            talk.more("fetch it with these two commands, and call setup again:")?;
+            talk.more(&format!("sudo wget -O {place} {ADDRESS}/{folder}/focus"))?;
+            talk.more(&format!("sudo chmod 755 {place}"))?;
         }
-        None => talk.more(&format!("get it from {PAGE} and put it into {}", system.path(PLACE).display()))?,
+        None => talk.more(&format!("get it from {PAGE}, put it into {place} and call setup again"))?,
     }
     Ok(false)
 }

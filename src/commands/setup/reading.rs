@@ -43,8 +43,11 @@ pub(super) fn carry_out(
     }
     let line = ran.last_line().trim_start_matches("iio-focus: ").trim_start_matches("error: ").to_owned();
     talk.left(STEP, &format!("none: {line}"))?;
-    for words in for_setup::why_no_reading(args)? {
-        talk.more(&words)?;
+    // That line says all of a sensor that was tried.
+    if ran.status == Some(66) {
+        for words in for_setup::why_no_sensor(args)? {
+            talk.more(&words)?;
+        }
     }
     let goes_on = (talk.is_terminal || talk.yes) && talk.agrees("Go on without a reading?")?;
     let exit = if ran.status == Some(66) { Exit::NoSensor } else { Exit::NoReading };

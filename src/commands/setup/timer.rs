@@ -29,7 +29,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// What starts runs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Plan {
-    Leave(String),
+    Leave,
+    /// This line of cron starts runs.
+    Cron(String),
     /// It is enabled, and if the system is running, it is started.
     Found,
     /// The folder of the timer's unit; None: systemd knows.
@@ -42,11 +44,11 @@ pub(super) enum Plan {
 /// The timer's unit is not installed.
 pub(super) fn plan(system: &System, is_wanted: bool) -> Result<Plan, Error> {
     if !is_wanted {
-        return Ok(Plan::Leave("left alone".to_owned()));
+        return Ok(Plan::Leave);
     }
     let (timers, cron) = for_setup::schedules(&system.root);
     if let Some(line) = cron.first() {
-        return Ok(Plan::Leave(format!("not needed: {line} starts runs")));
+        return Ok(Plan::Cron(line.clone()));
     }
     if timers.iter().any(|timer| timer == TIMER) && (!system.has_systemd || is_active()) {
         return Ok(Plan::Found);
@@ -73,7 +75,8 @@ fn is_active() -> bool {
 /// What cannot be written.
 pub(super) fn carry_out(plan: Plan, system: &System, sensors: Sensors, talk: &mut Talk) -> Result<(), Error> {
     match plan {
-        Plan::Leave(why) => talk.found(STEP, &why),
+        Plan::Leave => talk.found(STEP, "left alone"),
+        Plan::Cron(line) => talk.found(STEP, &format!("not needed: {line} starts runs")),
         Plan::Found => {
             let started = if system.has_systemd { " and started" } else { "" };
             talk.found(STEP, &format!("{TIMER} is enabled{started}"))

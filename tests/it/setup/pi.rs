@@ -32,11 +32,13 @@ fn pi() -> Card {
         "bin/dtoverlay",
         format!("#!/bin/sh\necho \"$@\" >{dir}/loaded\ncp -a {dir}/with-sensor/. /sys/\n"),
     );
+    last_run(machine, "Result=success\nExecMainExitTimestamp=Tue 2026-11-24 22:14:03 UTC\n");
     machine.executable("bin/journalctl", format!("#!/bin/sh\ncat {dir}/journal\n"));
     machine.executable(
         "bin/systemctl",
         format!(
             "#!/bin/sh\necho \"$@\" >>{dir}/systemctl\ncase $1 in\nstart) echo {RUN} >{dir}/journal ;;\n\
+             show) cat {dir}/last-run ;;\n\
              is-active) test -e {dir}/active ;;\nenable) mkdir -p /etc/systemd/system/timers.target.wants\n\
              touch {dir}/active /etc/systemd/system/timers.target.wants/iio-focus.timer ;;\nesac\n"
         ),
@@ -48,6 +50,11 @@ fn pi() -> Card {
     fs::rename(card.path("usr/share/iio-focus").join(dtbo), card.path("boot/firmware/overlays").join(dtbo))
         .unwrap();
     card
+}
+
+/// What systemd says of the service from now on.
+fn last_run(machine: &Machine, properties: &str) {
+    fs::write(machine.path("last-run"), properties).unwrap();
 }
 
 /// Starts setup on the Pi's terminal.
@@ -105,8 +112,41 @@ fn the_first_call_asks_and_the_second_one_asks_nothing_and_changes_nothing() {
         "{text}"
     );
     assert_eq!(card.state(), before);
-    let asked = fs::read_to_string(card.machine.path("systemctl")).unwrap();
-    assert_eq!(asked.matches("start iio-focus.service").count(), 1, "{asked}");
+    assert_eq!(runs(&card), 1);
+}
+
+/// How often the service was started.
+fn runs(card: &Card) -> usize {
+    let asked = fs::read_to_string(card.machine.path("systemctl")).unwrap_or_default();
+    asked.matches("start iio-focus.service").count()
+}
+
+#[test]
+fn what_was_missing_is_made_up_for_by_the_next_call() {
+    let card = pi();
+    let licence = card.machine.path("licence").display().to_string();
+    let focus = card.machine.path("bin/focus");
+    fs::rename(&focus, card.machine.path("focus")).unwrap();
+    let words = ["--license-file", &licence, "--pcode", "7000", "--server-host", "127.0.0.1", "--yes"];
+    let (status, text) = start(&card, &words).end();
+    let commands = "focus      not there\n           fetch it with these two commands, and call setup again:\n           \
+                    sudo wget -O /usr/local/bin/focus https://repo.whatap.io/focus/linux_";
+    assert!(status == 1 && text.contains(commands), "{text}");
+    assert!(text.contains("/focus\n           sudo chmod 755 /usr/local/bin/focus\n"), "{text}");
+    assert!(text.contains("first run  left out: there is no focus yet\n"), "{text}");
+    assert_eq!(runs(&card), 0);
+
+    fs::rename(card.machine.path("focus"), &focus).unwrap();
+    // A run that failed, or none since the restart: there is something to show.
+    for properties in
+        ["Result=exit-code\nExecMainExitTimestamp=x\n", "Result=success\nExecMainExitTimestamp=\n"]
+    {
+        last_run(&card.machine, properties);
+        let before = runs(&card);
+        let (status, text) = start(&card, &[]).end();
+        assert!(status == 0 && text.contains(&format!("first run  {RUN}\n")), "{text}");
+        assert_eq!(runs(&card), before + 1);
+    }
 }
 
 #[test]
@@ -127,14 +167,14 @@ fn an_overlay_on_the_same_pin_becomes_a_comment_if_the_owner_says_so() {
     let mut terminal = start(&card, &["--gpiopin", "4"]);
     terminal.answer(question, "y\n");
     terminal.answer("? [y/n] ", "y\n");
-    terminal
-        .expect("line 1 is a comment now (before: config.txt.iio-focus-old), which the next restart loads\n");
+    terminal.expect("line 1 is a comment now (before: config.txt.iio-focus-old); a restart loads it\n");
     terminal.expect("reading    after the restart\n");
     answer_project(&mut terminal);
     terminal.expect("first run  after the restart\n");
     terminal.expect("timer      iio-focus.timer: enabled, and starts with the restart\n");
     let (status, text) = terminal.end();
     assert_eq!(status, 0, "{text}");
+    assert!(text.ends_with("\nall is set up; the sensor is there after a restart: sudo reboot\n"), "{text}");
     assert_eq!(
         card.text("boot/firmware/config.txt"),
         format!("#{}#{}{LINE}\n", "dtoverlay=w1-gpio\n", "dtparam=pullup=1\n")
@@ -157,7 +197,7 @@ fn without_a_sensor_it_says_what_the_doctor_says_and_asks_whether_to_go_on() {
         terminal.answer("Go on without a reading? [y/n] ", answer);
         if is_written {
             answer_project(&mut terminal);
-            terminal.expect("first run  none without a reading");
+            terminal.expect("first run  left out: there is no reading yet");
         }
         let (status, text) = terminal.end();
         assert_eq!((status, card.path("etc/iio-focus.toml").exists()), (wanted, is_written), "{text}");
