@@ -1,9 +1,10 @@
 //! The fifth step: one run as the service, and whether its reading arrives.
 
 use std::ffi::OsString;
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
 
 use super::overlay::Sensors;
 use super::secrets::TOKEN;
@@ -11,13 +12,16 @@ use super::system::{System, find};
 use super::talk::Talk;
 use crate::cli;
 use crate::clock::{Clock, Deadline};
-use crate::commands::program::{Ran, run};
+use crate::commands::program::run;
 use crate::config::{self, Config, answer};
 use crate::error::Error;
 use crate::open_api::{Project, Whose};
 use crate::signals::SystemClock;
 
 const STEP: &str = "first run";
+
+/// The level of the line of a run that went well (`syslog(3)`).
+const INFO: u8 = 6;
 
 /// A run ends by itself after 50 s, and systemd ends it after 60 s.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -67,12 +71,13 @@ pub(super) fn carry_out(
         let lacks = if ready.has_focus { "no reading" } else { "no focus" };
         return talk.left(STEP, &format!("left out: there is {lacks} yet"));
     }
-    if ready.runs_already && last_went_well(&systemctl) {
-        return talk.found(STEP, "not needed: the last run of the timer went well; see iio-focus status");
+    if ready.runs_already && last_went_well() {
+        return talk.found(STEP, "not needed: the last run went well; see iio-focus status");
     }
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let ran = run(Command::new(&systemctl).args(["start", "iio-focus.service"]), LIMIT);
-    let line = log_line(since).unwrap_or_default();
+    let since_then = format!("--since=@{since}");
+    let line = journal(&["-o", "cat", &since_then]).unwrap_or_default();
     match ran {
         Ok(ran) if ran.is_good() => {
             talk.did(STEP, if line.is_empty() { "went well" } else { &line })?;
@@ -86,22 +91,20 @@ pub(super) fn carry_out(
     }
 }
 
-/// Whether a run of the service has ended since the restart, and the last one went well.
-fn last_went_well(systemctl: &Path) -> bool {
-    let words = ["show", "--property=Result,ExecMainExitTimestamp", "iio-focus.service"];
-    let ran = run(Command::new(systemctl).args(words), LIMIT);
-    let shows = |what: &str| ran.as_ref().is_ok_and(|ran| ran.stdout.lines().any(|line| line == what));
-    shows("Result=success") && !shows("ExecMainExitTimestamp=")
+/// Whether the last run since the restart went well. systemd forgets a service that nothing needs, so the log is asked.
+fn last_went_well() -> bool {
+    let last = journal(&["-b", "-o", "json"]).and_then(|line| serde_json::from_str::<Value>(&line).ok());
+    let level = last.and_then(|last| last["PRIORITY"].as_str()?.parse::<u8>().ok());
+    level.is_some_and(|level| level >= INFO)
 }
 
-/// The last line that the run wrote to the log.
-fn log_line(since: u64) -> Option<String> {
+/// The last line of the log that these options leave.
+fn journal(options: &[&str]) -> Option<String> {
     let journalctl = find("journalctl")?;
     // What was just logged may still be on its way.
     let _ = run(Command::new(&journalctl).arg("--sync"), Duration::from_secs(5));
-    let since = format!("--since=@{since}");
-    let words = ["--quiet", "--no-pager", "-o", "cat", "-t", "iio-focus", "-n", "1", &since];
-    let ran: Ran = run(Command::new(journalctl).args(words), Duration::from_secs(5)).ok()?;
+    let words = ["--quiet", "--no-pager", "-t", "iio-focus", "-n", "1"];
+    let ran = run(Command::new(journalctl).args(words).args(options), Duration::from_secs(5)).ok()?;
     Some(ran.last_line().to_owned()).filter(|line| ran.is_good() && !line.is_empty())
 }
 

@@ -300,7 +300,11 @@ fn load_now(
             wait_for_sensor();
             Sensors::Ready
         }
-        _ => restart(system, said),
+        ran => {
+            let why = ran.map_or_else(|error| error.to_string(), |ran| ran.last_line().to_owned());
+            *said += &format!("; dtoverlay failed: {why}");
+            restart(system, said)
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 
 use super::config_txt::line_end;
 use super::replace::Owner;
-use super::secrets::{Found, LICENSE, TOKEN};
+use super::secrets::{Found, Kind, LICENSE, TOKEN};
 use super::system::System;
 use super::talk::Talk;
 use super::wishes::Wishes;
@@ -154,8 +154,8 @@ pub(super) fn carry_out(
     if project.text.is_none() && added.is_empty() {
         added.push("[focus]");
     }
-    let new_license = wishes.license.as_ref().filter(|_| project.license.is_none());
-    let new_token = wishes.token.as_ref().filter(|_| project.token.is_none());
+    let new_license = Kind::to_write(&project.license, &wishes.license);
+    let new_token = Kind::to_write(&project.token, &wishes.token);
     project.check(system, &project.document, new_license)?;
     let mut did = Vec::new();
     if let Some(license) = new_license {

@@ -1,5 +1,6 @@
 //! The licence and the API token: where they are already, and the files of their own that they get.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, TableLike};
@@ -53,6 +54,8 @@ pub(super) struct Found {
     place: String,
     /// It is not in the configuration, nor in a file that the configuration names.
     pub(super) is_credential: bool,
+    /// Others than root can read its own file.
+    is_public: bool,
 }
 
 impl Kind {
@@ -74,7 +77,9 @@ impl Kind {
         let credential = self.credential(system);
         system.refuse_links(&credential)?;
         if let Some(text) = answer::text_in(&credential)? {
-            return self.found(&text, &credential, true).map(Some);
+            let is_public =
+                credential.metadata().is_ok_and(|meta| meta.uid() != 0 || meta.mode() & 0o077 != 0);
+            return self.found(&text, &credential, true).map(|found| Some(Found { is_public, ..found }));
         }
         let table = document.get(self.table).and_then(Item::as_table_like);
         let text_of = |key: &str| table.and_then(|table: &dyn TableLike| table.get(key)?.as_str());
@@ -100,7 +105,7 @@ impl Kind {
             Error::Config(Problem::new(format!("{place}: {wrong}")).advise(advice))
         };
         let secret = (self.parse)(text).map_err(wrong)?;
-        Ok(Found { secret, place, is_credential })
+        Ok(Found { secret, place, is_credential, is_public: false })
     }
 
     /// What is there is kept, so the command line must not say otherwise.
@@ -115,6 +120,14 @@ impl Kind {
                 Err(Error::Config(Problem::new(what).advise(advice)))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// What has to be written: what is wished for and not there, or what is there for others to read.
+    pub(super) fn to_write<'a>(found: &'a Option<Found>, wish: &'a Option<Secret>) -> Option<&'a Secret> {
+        match found {
+            Some(found) => Some(&found.secret).filter(|_| found.is_public),
+            None => wish.as_ref(),
         }
     }
 

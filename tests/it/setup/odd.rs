@@ -1,6 +1,7 @@
 //! What can stand where setup looks: other encodings and line ends, files that are included, pipes in place of files.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use nix::sys::stat::Mode;
@@ -189,6 +190,19 @@ fn a_credential_that_is_wrong_is_told() {
         ["iio-focus.license: must hold a licence", "; correct it, or delete it and call setup again"];
     card.setup(&GIVEN).fails(78, &wanted);
     assert_eq!(card.state(), before);
+}
+
+#[test]
+fn a_credential_that_others_can_read_is_closed_to_them() {
+    let card = Card::new();
+    fs::create_dir(card.path("etc/credstore")).unwrap();
+    let name = "etc/credstore/iio-focus.license";
+    card.write(name, LICENSE);
+    fs::set_permissions(card.path(name), Permissions::from_mode(0o644)).unwrap();
+    let outcome = card.setup(&GIVEN);
+    assert!(outcome.stdout.contains("; licence into ") && outcome.status == 0, "{outcome:#?}");
+    assert_eq!(card.path(name).metadata().unwrap().mode() & 0o777, 0o600);
+    set_up_twice(&card, &GIVEN);
 }
 
 #[test]

@@ -32,13 +32,15 @@ fn pi() -> Card {
         "bin/dtoverlay",
         format!("#!/bin/sh\necho \"$@\" >{dir}/loaded\ncp -a {dir}/with-sensor/. /sys/\n"),
     );
-    last_run(machine, "Result=success\nExecMainExitTimestamp=Tue 2026-11-24 22:14:03 UTC\n");
-    machine.executable("bin/journalctl", format!("#!/bin/sh\ncat {dir}/journal\n"));
+    last_run(machine, r#"{"PRIORITY":"6"}"#);
+    machine.executable(
+        "bin/journalctl",
+        format!("#!/bin/sh\ncase $* in *json) cat {dir}/last-run ;; *) cat {dir}/journal ;; esac\n"),
+    );
     machine.executable(
         "bin/systemctl",
         format!(
             "#!/bin/sh\necho \"$@\" >>{dir}/systemctl\ncase $1 in\nstart) echo {RUN} >{dir}/journal ;;\n\
-             show) cat {dir}/last-run ;;\n\
              is-active) test -e {dir}/active ;;\nenable) mkdir -p /etc/systemd/system/timers.target.wants\n\
              touch {dir}/active /etc/systemd/system/timers.target.wants/iio-focus.timer ;;\nesac\n"
         ),
@@ -52,9 +54,9 @@ fn pi() -> Card {
     card
 }
 
-/// What systemd says of the service from now on.
-fn last_run(machine: &Machine, properties: &str) {
-    fs::write(machine.path("last-run"), properties).unwrap();
+/// What the last line in the log is from now on.
+fn last_run(machine: &Machine, line: &str) {
+    fs::write(machine.path("last-run"), line).unwrap();
 }
 
 /// Starts setup on the Pi's terminal.
@@ -138,10 +140,8 @@ fn what_was_missing_is_made_up_for_by_the_next_call() {
 
     fs::rename(card.machine.path("focus"), &focus).unwrap();
     // A run that failed, or none since the restart: there is something to show.
-    for properties in
-        ["Result=exit-code\nExecMainExitTimestamp=x\n", "Result=success\nExecMainExitTimestamp=\n"]
-    {
-        last_run(&card.machine, properties);
+    for line in [r#"{"PRIORITY":"3"}"#, ""] {
+        last_run(&card.machine, line);
         let before = runs(&card);
         let (status, text) = start(&card, &[]).end();
         assert!(status == 0 && text.contains(&format!("first run  {RUN}\n")), "{text}");
@@ -181,6 +181,18 @@ fn an_overlay_on_the_same_pin_becomes_a_comment_if_the_owner_says_so() {
     );
     assert_eq!(card.text("boot/firmware/config.txt.iio-focus-old"), former);
     assert!(!card.machine.path("loaded").exists());
+}
+
+#[test]
+fn an_overlay_that_cannot_be_loaded_waits_for_a_restart_and_says_why() {
+    let card = pi();
+    card.machine.executable("bin/dtoverlay", "#!/bin/sh\necho '* Failed to apply overlay' >&2\nexit 1\n");
+    let licence = card.machine.path("licence").display().to_string();
+    let words = ["--license-file", &licence, "--pcode", "7000", "--server-host", "127.0.0.1", "--yes"];
+    let (status, text) = start(&card, &words).end();
+    let wanted = "(before: config.txt.iio-focus-old); dtoverlay failed: * Failed to apply overlay; a restart loads it\n";
+    assert!(status == 0 && text.contains(wanted), "{text}");
+    assert!(text.contains("timer      iio-focus.timer: enabled, and starts with the restart\n"), "{text}");
 }
 
 #[test]
