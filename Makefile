@@ -147,6 +147,7 @@ check-pi: deb
 	$(CARGO) build --release --locked --examples
 	tests/debian/package.sh
 	tests/debian/quick-start.sh
+	tests/debian/image.sh
 	tests/debian/cloud-init.sh
 	tests/debian/user.sh
 	tests/debian/pi-boot.sh

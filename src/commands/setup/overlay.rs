@@ -203,15 +203,15 @@ pub(super) fn carry_out(
         let pin = talk.ask("GPIO of the sensor's data wire", Some(&default), wishes::gpiopin)?;
         boot.wanted = wanted(&boot.loads, wishes, Some(pin))?;
     }
-    let is_file_new = boot.put_overlay_file(system)?;
+    let mut put = String::new();
+    if boot.put_overlay_file(system)? {
+        put = format!("; put {} in its place", boot.files.overlay_file.display());
+        talk.has_changed = true;
+    }
     match &boot.wanted {
         Wanted::Found { pin, load } => {
             let (file, line) = &load.lines[0];
-            let mut said = format!("{} line {line}: {NAME} on GPIO {pin}", file.display());
-            if is_file_new {
-                said += &format!("; put {} in its place", boot.files.overlay_file.display());
-                talk.has_changed = true;
-            }
+            let mut said = format!("{} line {line}: {NAME} on GPIO {pin}{put}", file.display());
             let sensors = load_now(system, *pin, &load.parameters, &mut said, talk);
             talk.found(STEP, &said)?;
             Ok(Some(sensors))
@@ -226,7 +226,7 @@ pub(super) fn carry_out(
             for load in in_the_way {
                 said += &format!(", line {} is a comment now", load.lines[0].1);
             }
-            said += &format!(" (before: {old})");
+            said += &format!(" (before: {old}){put}");
             let sensors = if in_the_way.is_empty() {
                 load_now(system, *pin, parameters, &mut said, talk)
             } else {

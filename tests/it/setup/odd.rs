@@ -118,7 +118,9 @@ fn an_overlay_that_is_no_device_tree_is_replaced() {
     let card = Card::new();
     let overlay = "boot/firmware/overlays/iio-focus-dht22.dtbo";
     card.write(overlay, "");
-    set_up_twice(&card, &GIVEN);
+    let outcome = card.setup(&GIVEN);
+    let said = "(before: config.txt.iio-focus-old); put ";
+    assert!(outcome.stdout.contains(said) && outcome.status == 0, "{outcome:#?}");
     assert_eq!(bytes(&card, overlay), OVERLAY);
 }
 
