@@ -21,14 +21,14 @@ try() { # COMMAND
     systemd-nspawn --quiet --register=no --keep-unit --machine=iio-focus-make-deb --resolv-conf=replace-host \
         --directory="$debian" --setenv=DEBIAN_FRONTEND=noninteractive --setenv=SSL_CERT_FILE=/root/certificates \
         --setenv=CARGO_HTTP_CAINFO=/root/certificates --setenv=PIP_CERT=/root/certificates \
-        sh -c "cd /root/iio-focus && $1" >"$work/said" 2>&1 </dev/null
+        sh -c "cd /root/iio-focus && $1" 2>&1 </dev/null
 }
 in_root() { # COMMAND
     echo "make-deb: $1"
-    try "$1" || fail "$(tail -n 40 "$work/said")"
+    try "$1" >"$work/said" || fail "$(tail -n 40 "$work/said")"
 }
 install() { # PACKAGE...
-    again try "apt-get -q update && apt-get -q install -y --no-install-recommends $*" || fail "$(tail -n 40 "$work/said")"
+    again try "apt-get -q update && apt-get -q install -y --no-install-recommends $*" >"$work/said" || fail "$(tail -n 40 "$work/said")"
 }
 
 install git make cargo
