@@ -42,6 +42,8 @@ pub(super) struct Ready {
     pub(super) runs_already: bool,
     /// Cron starts runs already.
     pub(super) cron_runs: bool,
+    /// Of the readings; None: the default.
+    pub(super) category: Option<String>,
 }
 
 /// Starts the service once and shows its log line.
@@ -81,7 +83,7 @@ pub(super) fn carry_out(
     match ran {
         Ok(ran) if ran.is_good() => {
             talk.did(STEP, if line.is_empty() { "went well" } else { &line })?;
-            arrival(args, system, since, talk)
+            arrival(args, system, (since, ready.category.as_deref()), talk)
         }
         ran => {
             let said = ran.map(|ran| ran.last_line().to_owned()).unwrap_or_default();
@@ -108,20 +110,25 @@ fn journal(options: &[&str]) -> Option<String> {
     Some(ran.last_line().to_owned()).filter(|line| ran.is_good() && !line.is_empty())
 }
 
-/// Whether WhaTap has the reading that was taken since, in s since the epoch; and where to look for it.
-fn arrival(args: &cli::Args, system: &System, since: u64, talk: &mut Talk) -> Result<(), Error> {
-    let where_to_look = "in WhaTap: Analysis > Metrics, category sensor or the one in the configuration";
+/// Whether WhaTap has the reading that was taken since, in s since the epoch; and where to look for its category.
+fn arrival(
+    args: &cli::Args,
+    system: &System,
+    (since, category): (u64, Option<&str>),
+    talk: &mut Talk,
+) -> Result<(), Error> {
+    let where_to_look = format!("in WhaTap: Analysis > Metrics, category {}", category.unwrap_or("sensor"));
     let token = answer::text_in(&TOKEN.credential(system))?;
     let token = token.as_deref().map(config::bare_secret).map(OsString::from);
     let env = |name: &str| token.clone().filter(|_| name == "WHATAP_API_TOKEN");
     let (project, _) = Config::project(&system.root, args, &env)?;
-    let Some(project) = project else { return talk.more(where_to_look) };
+    let Some(project) = project else { return talk.more(&where_to_look) };
     match asked(&project, since)? {
         Ok(Some(seconds)) => talk.more(&format!("arrived at WhaTap after {seconds} s")),
         Ok(None) => {
             talk.is_unfinished = true;
             talk.more("not seen at WhaTap within 30 s: iio-focus verify says more in ten minutes")?;
-            talk.more(where_to_look)
+            talk.more(&where_to_look)
         }
         Err(problem) => {
             talk.is_unfinished = true;

@@ -51,10 +51,11 @@ pub fn run(args: &cli::Args, setup: &cli::Setup) -> Result<Exit, Error> {
     }
     let has_reading = !talk.is_unfinished;
     let has_focus = program::carry_out(&system, &project, &mut talk)?;
+    let category = wishes.category.clone().or(project.text_of("category").map(str::to_owned));
     project::carry_out(project, &system, &mut wishes, &mut talk)?;
     let runs_already = timer == timer::Plan::Found && !talk.has_changed;
     let cron_runs = matches!(timer, timer::Plan::Cron(_));
-    let ready = Ready { sensors, has_reading, has_focus, runs_already, cron_runs };
+    let ready = Ready { sensors, has_reading, has_focus, runs_already, cron_runs, category };
     first_run::carry_out(args, &system, &ready, &mut talk)?;
     timer::carry_out(timer, &system, sensors, &mut talk)?;
     end(&talk, sensors)

@@ -97,7 +97,7 @@ fn the_first_call_asks_and_the_second_one_asks_nothing_and_changes_nothing() {
         "project    wrote /etc/iio-focus.toml: pcode, server-host; licence into /etc/credstore/iio-focus",
     );
     terminal.expect(&format!("first run  {RUN}\n"));
-    terminal.expect("           in WhaTap: Analysis > Metrics, category sensor");
+    terminal.expect("           in WhaTap: Analysis > Metrics, category sensor\n");
     terminal.expect("timer      iio-focus.timer: enabled and started\n");
     let (status, text) = terminal.end();
     assert_eq!(status, 0, "{text}");
@@ -130,6 +130,7 @@ fn what_was_missing_is_made_up_for_by_the_next_call() {
     let focus = card.machine.path("bin/focus");
     fs::rename(&focus, card.machine.path("focus")).unwrap();
     let words = ["--license-file", &licence, "--pcode", "7000", "--server-host", "127.0.0.1", "--yes"];
+    let words = [&words[..], &["--category", "room"]].concat();
     let (status, text) = start(&card, &words).end();
     let commands = "focus      not there\n           fetch it with these two commands, and call setup again:\n           \
                     sudo wget -O /usr/local/bin/focus https://repo.whatap.io/focus/linux_";
@@ -144,7 +145,8 @@ fn what_was_missing_is_made_up_for_by_the_next_call() {
         last_run(&card.machine, line);
         let before = runs(&card);
         let (status, text) = start(&card, &[]).end();
-        assert!(status == 0 && text.contains(&format!("first run  {RUN}\n")), "{text}");
+        let run = format!("first run  {RUN}\n           in WhaTap: Analysis > Metrics, category room\n");
+        assert!(status == 0 && text.contains(&run), "{text}");
         assert_eq!(runs(&card), before + 1);
     }
 }
