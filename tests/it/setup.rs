@@ -217,12 +217,13 @@ fn a_link_on_the_card_leads_to_no_file_of_this_machine() {
         "boot/firmware/config.txt",
         "boot/firmware/overlays",
         "etc/systemd",
+        "usr/share/iio-focus/iio-focus-dht22.dtbo",
     ] {
         let card = Card::new();
         let outside = card.machine.path("outside");
         fs::create_dir(&outside).unwrap();
         fs::write(outside.join("config.txt"), "").unwrap();
-        let target = if path.ends_with(".txt") || path.ends_with(".toml") {
+        let target = if [".txt", ".toml", ".dtbo"].iter().any(|end| path.ends_with(end)) {
             outside.join("config.txt")
         } else {
             outside.clone()

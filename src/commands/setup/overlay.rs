@@ -88,6 +88,7 @@ pub(super) fn plan(system: &System, wishes: &Wishes) -> Result<Plan, Error> {
             return Ok(Plan::Leave(format!("not needed: {} is there", sensor.title())));
         }
     }
+    system.refuse_links(&system.path(SOURCE))?;
     if !files.has_overlay && !system.path(SOURCE).exists() {
         let lacks = if files.overlay_file.exists() { "no device tree" } else { "not there" };
         let what = format!("{} is {lacks}", files.overlay_file.display());

@@ -88,6 +88,10 @@ impl Kind {
         }
         let Some(named) = text_of(&format!("{}-file", self.key)) else { return Ok(None) };
         let named = config::under(&system.root, named.into());
+        // The owner of this system may link to where the secret is.
+        if !system.is_live {
+            system.refuse_links(&named)?;
+        }
         match answer::text_in(&named)? {
             Some(text) => self.found(&text, &named, false).map(Some),
             None => {

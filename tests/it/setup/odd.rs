@@ -1,7 +1,7 @@
 //! What can stand where setup looks: other encodings and line ends, files that are included, pipes in place of files.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use nix::sys::stat::Mode;
@@ -153,6 +153,10 @@ fn a_licence_that_the_configuration_names_is_compared_with_the_one_that_is_given
     card.write("etc/licence", &format!("{LICENSE}\n"));
     set_up_twice(&card, &GIVEN);
     assert!(!card.path("etc/credstore").exists());
+    fs::remove_file(card.path("etc/licence")).unwrap();
+    symlink("/etc/hostname", card.path("etc/licence")).unwrap();
+    card.setup(&GIVEN).fails(78, &["etc/licence is a symbolic link"]);
+    fs::remove_file(card.path("etc/licence")).unwrap();
     card.write("etc/licence", "x0000-other\n");
     card.setup(&GIVEN).fails(78, &["etc/licence has another licence than --license-file"]);
     // Both is what no run would take, and is told before the overlay is touched.
