@@ -102,6 +102,14 @@ fn only_the_config_txt_that_the_firmware_reads_is_changed() {
     assert!(card.text(BOOT).ends_with(LINE_AND_END));
     assert_eq!(card.text("boot/config.txt"), stub);
 
+    // The boot partition is not mounted, and only the stub is there.
+    let card = Card::new();
+    card.write("boot/config.txt", stub);
+    fs::remove_dir_all(card.path("boot/firmware")).unwrap();
+    let before = card.state();
+    card.setup(&GIVEN).fails(78, &["no config.txt in ", "mount the Pi's boot partition there"]);
+    assert_eq!(card.state(), before);
+
     // Before Bookworm, and without any overlay yet.
     let card = Card::new();
     fs::rename(card.path(BOOT), card.path("boot/config.txt")).unwrap();

@@ -11,6 +11,9 @@ use crate::open;
 /// Far more than any `config.txt`.
 const LONGEST: u64 = 1 << 20;
 
+/// What stands in `/boot/config.txt` since Bookworm, also if the boot partition is not mounted.
+const MOVED: &str = "has moved to /boot/firmware/config.txt";
+
 pub(crate) struct Boot {
     pub(crate) config_file: PathBuf,
     /// The overlays that `config.txt` loads and that take a GPIO line.
@@ -28,7 +31,9 @@ impl Boot {
     pub(crate) fn look(root: &Path, board: &Board) -> Option<Boot> {
         let [new, old] = ["boot/firmware", "boot"].map(|dir| root.join(dir));
         let other = old.join("config.txt");
-        let dir = [new, old].into_iter().find(|dir| dir.join("config.txt").exists())?;
+        let is_stub = |file: &Path| text(file).is_some_and(|text| text.contains(MOVED));
+        let has_config = |dir: &PathBuf| dir.join("config.txt").exists() && !is_stub(&dir.join("config.txt"));
+        let dir = [new, old].into_iter().find(has_config)?;
         let config_file = dir.join("config.txt");
         let overlay_file = dir.join("overlays").join(format!("{OUR_OVERLAY}.dtbo"));
         let is_same = || fs::canonicalize(&other).ok() == fs::canonicalize(&config_file).ok();
