@@ -18,7 +18,7 @@ cp /etc/ssl/certs/ca-certificates.crt "$debian/root/certificates"
 [ ! -e "${CARGO_HOME:-$HOME/.cargo}/config.toml" ] || cp "${CARGO_HOME:-$HOME/.cargo}/config.toml" "$debian/root/.cargo/"
 [ ! -e /etc/pip.conf ] || cp /etc/pip.conf "$debian/etc/"
 try() { # COMMAND
-    systemd-nspawn --quiet --register=no --keep-unit --machine=iio-focus-make-deb --resolv-conf=replace-host \
+    systemd-nspawn --quiet --pipe --register=no --keep-unit --machine=iio-focus-make-deb --resolv-conf=replace-host \
         --directory="$debian" --setenv=DEBIAN_FRONTEND=noninteractive --setenv=SSL_CERT_FILE=/root/certificates \
         --setenv=CARGO_HTTP_CAINFO=/root/certificates --setenv=PIP_CERT=/root/certificates \
         sh -c "cd /root/iio-focus && $1" 2>&1 </dev/null
