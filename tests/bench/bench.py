@@ -11,7 +11,6 @@ import platform
 import re
 import shutil
 import statistics
-import struct
 import subprocess
 import sys
 import time
@@ -19,6 +18,8 @@ import urllib.request
 
 sys.dont_write_bytecode = True      # into the repository
 
+from measure import CYCLE, FLOOR, OURS, PATH, Contender, Samples, Trace  # noqa: E402
+from packaged import MACHINES, Packaged  # noqa: E402
 from report import READMES, Report  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -31,16 +32,6 @@ ATTRIBUTES = {"name": "dht11@4", "in_temp_input": "20600", "in_humidityrelative_
 READING = {"temperature": 20.6, "humidity": 24.4}
 LICENSE = ["-license", "x0000-bench-0000", "-pcode", "7000", "-server.host", "127.0.0.1", "-server.port", "6600",
            "-category", "sensor", "-onetime"]
-PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-class Contender:
-    """One way to do the job: its command for each of the jobs that it does."""
-
-    def __init__(self, name, command, jobs, environment=(), is_reading_only=False):
-        self.name, self.environment = name, [PATH, *environment]
-        self.commands = {job: [*command, *words] for job, words in jobs.items()}
-        self.is_reading_only = is_reading_only
 
 
 class Bench:
@@ -51,6 +42,7 @@ class Bench:
         shutil.rmtree(self.run, ignore_errors=True)
         self.run.mkdir()
         self.stand_in = str(self.bin / "stand-in")
+        self.license = LICENSE
         self.tree(self.run / "sys", 1)
         self.config = self.configure("kept")
         self.mount()
@@ -122,10 +114,14 @@ wait-for-clock = "0s"
         ours = [PROGRAM, "--config", self.config, "--log", "syslog"]
         contenders = self.run / "contenders"
         shutil.copytree(HERE / "contenders", contenders)
+        floor = {job: [self.bin / "floor", *words] for job, words in both.items()}
+        floor["keep"] = [self.bin / "floor-keep", "keep", *focus]
+        # A store that this program made: the same tables.
+        subprocess.run([PROGRAM, "--config", self.configure("floor"), "--log", "stderr"], check=True, capture_output=True)
         field = [
-            Contender("C, the least there is", [self.bin / "floor"], both),
+            Contender(FLOOR, [], floor, [f"STORE={self.run}/floor/readings.db"]),
             Contender("Rust's standard library", [self.bin / "std"], both),
-            Contender("iio-focus", ours, {"dry": ["--dry-run"], "keep": []}),
+            Contender(OURS, ours, {"dry": ["--dry-run"], "keep": []}),
             Contender("sh, cat, bc, logger", ["/bin/sh", contenders / "reader.sh"], scripts,
                       [f"STORE={self.run}/sh.db"]),
             Contender("Python", ["/usr/bin/python3", contenders / "reader.py"], scripts,
@@ -205,9 +201,12 @@ wait-for-clock = "0s"
     # Instructions and system calls.
 
     def traced(self, contender, job):
+        """The mean of a write-ahead log's cycle, in which the runs differ: 64 pages, of which a run writes some."""
+        times = self.rounds(CYCLE) if job == "keep" and contender.name in (FLOOR, OURS) else 1
         words = contender.commands[job]
-        return {"instructions": self.instructions(contender.environment, words),
-                **self.calls(contender.environment, words)}
+        rows = [{"instructions": self.instructions(contender.environment, words),
+                 **self.calls(contender.environment, words)} for _ in range(times)]
+        return {key: statistics.mean(row[key] for row in rows) for key in rows[0]}
 
     def instructions(self, environment, words):
         """Of all its processes but the stand-in."""
@@ -406,105 +405,6 @@ wait-for-clock = "0s"
         return machine, versions
 
 
-class Samples:
-    """What was measured of one command, round by round."""
-
-    def __init__(self):
-        self.wall, self.cpu, self.memory, self.faults = [], [], [], []
-
-    def add(self, wall, cpu, memory, faults):
-        self.wall.append(wall)
-        self.cpu.append(cpu)
-        self.memory.append(memory)
-        self.faults.append(faults)
-
-    def figures(self):
-        quarters = statistics.quantiles(self.wall, n=4, method="inclusive")
-        return {"wall": statistics.median(self.wall), "wall_low": quarters[0], "wall_high": quarters[2],
-                "cpu": statistics.median(self.cpu), "memory": statistics.median(self.memory), "rounds": len(self.wall)}
-
-    def ratio(self, other):
-        """Median of the ratios of runs that followed one another."""
-        return statistics.median(a / b for a, b in zip(self.wall, other.wall))
-
-
-class Trace:
-    """The output of strace -f -y, without what the stand-in does."""
-
-    def __init__(self, text, stand_in, work):
-        self.work = str(work)
-        self.calls = []         # (name, arguments, result)
-        self.executed = []
-        begun, ignored = {}, set()
-        for line in text.splitlines():
-            pid, _, rest = line.partition(" ")
-            rest = rest.strip()
-            if pid in ignored or rest.startswith(("---", "+++")):
-                continue
-            if rest.endswith("<unfinished ...>"):
-                begun[pid] = rest.removesuffix("<unfinished ...>")
-                continue
-            if rest.startswith("<..."):
-                rest = begun.pop(pid, "") + rest.partition("resumed>")[2]
-            found = re.match(r"(\w+)\((.*)\)\s+= (-?\d+|\?|0x[0-9a-f]+)", rest)
-            if not found:
-                continue
-            name, arguments, result = found.groups()
-            self.calls.append((name, arguments, result))
-            if name == "execve" and result == "0":
-                program = re.match(r'"([^"]*)"', arguments)[1]
-                if program == stand_in:
-                    ignored.add(pid)
-                else:
-                    self.executed.append(program)
-
-    @staticmethod
-    def path(arguments):
-        """The first path or decoded descriptor in them."""
-        found = re.search(r'"(/[^"]*)"|<(/[^>]*)>', arguments)
-        return (found[1] or found[2]) if found else ""
-
-    def is_of_the_system(self, path):
-        ours = path.startswith(self.work) and not path.startswith(f"{self.work}/contenders/")
-        return os.path.isfile(path) and not ours and not path.startswith(("/proc/", "/sys/", "/dev/"))
-
-    def figures(self):
-        opened = [re.search(r"<(/[^>]*)>$|\"(/[^\"]*)\"", arguments) for name, arguments, result in self.calls
-                  if name in ("open", "openat") and not result.startswith("-")]
-        paths = {self.path(arguments) for name, arguments, result in self.calls
-                 if name in ("open", "openat") and not result.startswith("-")}
-        files = {os.path.realpath(path) for path in paths | set(self.executed) if self.is_of_the_system(path)}
-        files |= {os.path.realpath(loader) for loader in map(interpreter, files) if loader}
-        written = sum(int(result) for name, arguments, result in self.calls
-                      if name in ("write", "pwrite64", "writev", "pwritev") and result.isdigit()
-                      and self.path(arguments.partition(",")[0]).startswith(self.work))
-        return {"calls": len(self.calls), "opened": len(opened), "disk": sum(map(os.path.getsize, files)),
-                "syncs": sum(name in ("fsync", "fdatasync") for name, _, _ in self.calls), "written": written}
-
-    def purposes(self):
-        """What our own calls are for."""
-        count = collections.Counter()
-        started = False
-        for name, arguments, _ in self.calls:
-            path = self.path(arguments)
-            if not started and name != "signalfd4":
-                count["start: the kernel, the loader, the runtime"] += 1
-                continue
-            started = True
-            if "readings.db" in path or path.endswith("/kept"):
-                count["the store and its lock"] += 1
-            elif path.endswith(".toml"):
-                count["the configuration"] += 1
-            elif path.startswith("/sys/"):
-                count["the sensor"] += 1
-            elif name in ("pipe2", "socketpair", "clone", "clone3", "vfork", "recvfrom", "poll", "waitid", "wait4", "kill",
-                          "dup2", "setpgid", "prctl", "getppid", "execve") or "pipe:" in arguments:
-                count["focus"] += 1
-            else:
-                count["else: memory, signals, clock, log"] += 1
-        return count
-
-
 def by_object(callgrind):
     """Instructions by the file that they stand in, from callgrind's output."""
     names, costs = {}, collections.Counter()
@@ -528,23 +428,6 @@ def by_object(callgrind):
     return count
 
 
-def interpreter(path):
-    """The loader that an ELF file asks for."""
-    with open(path, "rb") as file:
-        head = file.read(64)
-        if head[:5] != b"\x7fELF\x02":
-            return None
-        offset, = struct.unpack_from("<Q", head, 32)
-        size, number = struct.unpack_from("<HH", head, 54)
-        for i in range(number):
-            file.seek(offset + i * size)
-            kind, _, at, _, _, length = struct.unpack_from("<IIQQQQ", file.read(size))
-            if kind == 3:
-                file.seek(at)
-                return file.read(length).rstrip(b"\0").decode()
-    return None
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work", type=pathlib.Path)
@@ -559,12 +442,12 @@ def main():
         results["deliver"], _ = bench.compare("deliver", bench.rounds(30))
         results["keep"], _ = bench.compare("keep", bench.rounds(30))
         # In turn with those that keep nothing: what is faster has to be faster than them.
-        ours = next(one for one in bench.contenders if one.name == "iio-focus")
+        ours = next(one for one in bench.contenders if one.name == OURS)
         mixed = bench.stopwatch(bench.rounds(30), [(ours.environment, ours.commands["keep"]), *deliver])
         names = ["iio-focus", *(one.name for one in bench.doing("deliver"))]
         mixed = dict(zip(names, mixed))
         results["ratios"] = {
-            "dry wall / C": dry["iio-focus"].ratio(dry["C, the least there is"]),
+            "dry wall / C": dry[OURS].ratio(dry[FLOOR]),
             "dry instructions / std": results["dry"]["iio-focus"]["instructions"]
             / results["dry"]["Rust's standard library"]["instructions"],
             "kept wall / sh": mixed["iio-focus"].ratio(mixed["sh, cat, bc, logger"]),
@@ -575,6 +458,8 @@ def main():
         results["kept"], results["ratios"]["a million / none"] = bench.kept(bench.rounds(100))
         results["backlog"] = bench.backlog(1 if options.quick else 3)
         results["profile"] = bench.profile()
+        if Packaged.is_there(options.work):
+            results["packaged"] = {name: Packaged(bench, name).measure() for name in MACHINES}
         if not options.quick:
             results["daemons"] = bench.daemons()
             results["rig"] = json.loads((options.work / "rig.json").read_text())

@@ -14,9 +14,16 @@ mkdir -p "$work/bin"
 cd "$root"
 
 packaging/tools/need.sh bc bsdutils gcc libc6-dev python3 sqlite3 strace util-linux valgrind
-for source in "$here/stopwatch.c" "$here/contenders/floor.c" "$here/contenders/stand-in.c"; do
+for source in "$here/stopwatch.c" "$here/contenders/floor.c" "$here/contenders/in-place.c" "$here/contenders/stand-in.c"; do
     gcc -O2 -static -Wall -Wextra -D_GNU_SOURCE -o "$work/bin/$(basename "$source" .c)" "$source"
 done
+# With the SQLite that the program has.
+sqlite=$(${CARGO:-cargo} metadata --format-version 1 --locked | python3 -c 'import json, os, sys
+print(*[os.path.dirname(package["manifest_path"]) for package in json.load(sys.stdin)["packages"]
+        if package["name"] == "libsqlite3-sys"])')/sqlite3
+# shellcheck disable=SC2012
+gcc -O2 -static -Wall -Wextra -D_GNU_SOURCE -DKEEP -I"$sqlite" -o "$work/bin/floor-keep" "$here/contenders/floor.c" \
+    "$(ls -t "$target"/release/build/libsqlite3-sys-*/out/libsqlite3.a | head -n 1)" -lm
 # As the program is built: see [profile.release] in Cargo.toml.
 rustc --edition 2024 -C opt-level=s -C lto -C codegen-units=1 -C panic=abort -C strip=symbols \
     -o "$work/bin/std" "$here/contenders/std.rs"
