@@ -62,14 +62,14 @@ class Bench:
                 text = text.replace("@4", f"@{n + 4}")
                 (device / attribute).write_text(text + "\n")
 
-    def configure(self, name):
+    def configure(self, name, focus=None):
         """A configuration with a store of its own."""
         store = self.run / name
         store.mkdir()
         config = self.run / f"{name}.toml"
         config.write_text(f"""
 [focus]
-program = "{self.stand_in}"
+program = "{focus or self.stand_in}"
 license = "x0000-bench-0000"
 pcode = 7000
 server-host = "127.0.0.1"
@@ -202,21 +202,23 @@ wait-for-clock = "0s"
 
     def traced(self, contender, job):
         """The mean of a write-ahead log's cycle, in which the runs differ: 64 pages, of which a run writes some."""
-        times = self.rounds(CYCLE) if job == "keep" and contender.name in (FLOOR, OURS) else 1
+        times = CYCLE if job == "keep" and contender.name in (FLOOR, OURS) and not self.quick else 1
         words = contender.commands[job]
         rows = [{"instructions": self.instructions(contender.environment, words),
                  **self.calls(contender.environment, words)} for _ in range(times)]
         return {key: statistics.mean(row[key] for row in rows) for key in rows[0]}
 
-    def instructions(self, environment, words):
+    def instructions(self, environment, words, statuses=(0,)):
         """Of all its processes but the stand-in."""
         out = self.run / "callgrind"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
-        subprocess.run(["env", "-i", *environment, "valgrind", "--tool=callgrind", "--trace-children=yes",
-                        f"--trace-children-skip={self.stand_in}", f"--callgrind-out-file={out}/%p.out",
-                        f"--log-file={out}/%p.log", *map(str, words)],
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        done = subprocess.run(["env", "-i", *environment, "valgrind", "--tool=callgrind", "--trace-children=yes",
+                               f"--trace-children-skip={self.stand_in},/bin/false", f"--callgrind-out-file={out}/%p.out",
+                               f"--log-file={out}/%p.log", *map(str, words)],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        if done.returncode not in statuses:
+            sys.exit(f"bench: status {done.returncode} of {' '.join(map(str, words))}")
         return sum(int(n) for log in out.glob("*.log") for n in re.findall(r"Collected : (\d+)", log.read_text()))
 
     def calls(self, environment, words):
@@ -297,7 +299,7 @@ wait-for-clock = "0s"
     # Growth.
 
     def sensors(self, rounds):
-        counts = [1, 2, 4, 8, 16, 32, 64]
+        counts = [1, 64] if self.quick else [1, 2, 4, 8, 16, 32, 64]
         commands = []
         for count in counts:
             sysfs = self.run / f"sys{count}"
@@ -309,7 +311,7 @@ wait-for-clock = "0s"
                 for count, got, command in zip(counts, samples, commands)]
 
     def kept(self, rounds):
-        counts = [0, 1000, 10_000] if self.quick else [0, 1000, 10_000, 100_000, 1_000_000]
+        counts = [0, 1000] if self.quick else [0, 1000, 10_000, 100_000, 1_000_000]
         commands = []
         for count in counts:
             command = [PROGRAM, "--config", self.configure(f"kept{count}"), "--log", "syslog"]
@@ -322,11 +324,30 @@ wait-for-clock = "0s"
         return [{"readings": count, **got.figures(), "instructions": self.instructions(*command)}
                 for count, got, command in zip(counts, samples, commands)], samples[-1].ratio(samples[0])
 
+    def waiting(self):
+        """A run that delivers nothing, with so many sensors, so many readings kept and so many that wait."""
+        plan = [(1, 0, 64), (1, 0, 1000), (1, 0, 10_000), (1, 1_000_000, 10_000), (64, 1_000_000, 10_000)]
+        rows = []
+        for sensors, delivered, waiting in plan[:1] if self.quick else plan:
+            name = f"waiting-{sensors}-{delivered}-{waiting}"
+            command = [PROGRAM, "--config", self.configure(name, focus="/bin/false"), "--log", "syslog",
+                       "--sysfs", self.run / f"sys{sensors}", "--device", f"dht11@{sensors + 3}"]
+            subprocess.run(command, env={}, check=False, capture_output=True)
+            self.seed(self.run / name, delivered, waiting)
+            subprocess.run(command, env={}, check=False, capture_output=True)
+            watched = ["/usr/bin/time", "-q", "-f", "%M", "-o", self.run / "memory", *command]
+            subprocess.run(watched, env={}, check=False, capture_output=True)
+            rows.append({"sensors": sensors, "readings": delivered, "waiting": waiting,
+                         "memory": int((self.run / "memory").read_text()),
+                         "instructions": self.instructions([PATH], command, (69,))})
+        return rows
+
     @staticmethod
     def seed(store, delivered=0, waiting=0):
         count = delivered + waiting
         subprocess.run(["sqlite3", store / "readings.db", f"""
             PRAGMA synchronous = OFF;
+            DELETE FROM backlog;
             DELETE FROM reading;
             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
             INSERT INTO reading (id, taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts,
@@ -405,6 +426,14 @@ wait-for-clock = "0s"
         return machine, versions
 
 
+def drained(path):
+    """What drain.sh printed: how many waited, and how many each run delivered."""
+    lines = path.read_text().splitlines()
+    return {"waiting": int(re.match(r"drain: (\d+) ", lines[0])[1]),
+            "delivered": [int(re.search(r"delivered=(\d+)", line)[1]) for line in lines],
+            "seconds": [int(re.search(r"(\d+) s:", line)[1]) for line in lines]}
+
+
 def by_object(callgrind):
     """Instructions by the file that they stand in, from callgrind's output."""
     names, costs = {}, collections.Counter()
@@ -456,13 +485,17 @@ def main():
         }
         results["sensors"] = bench.sensors(bench.rounds(30))
         results["kept"], results["ratios"]["a million / none"] = bench.kept(bench.rounds(100))
+        results["waiting"] = bench.waiting()
         results["backlog"] = bench.backlog(1 if options.quick else 3)
         results["profile"] = bench.profile()
         if Packaged.is_there(options.work):
             results["packaged"] = {name: Packaged(bench, name).measure() for name in MACHINES}
+        if (options.work / "wear.json").exists():
+            results["wear"] = json.loads((options.work / "wear.json").read_text())
         if not options.quick:
             results["daemons"] = bench.daemons()
             results["rig"] = json.loads((options.work / "rig.json").read_text())
+            results["drain"] = [drained(options.work / f"drain-{waiting}") for waiting in (2880, 10_080)]
         results["machine"], results["versions"] = bench.versions()
     finally:
         bench.listener.kill()
@@ -472,9 +505,11 @@ def main():
     out = options.work / "quick" if options.quick else HERE
     out.mkdir(exist_ok=True)
     report.write(out)
-    if not options.quick:
+    if not options.quick and "packaged" in results:
         for readme in READMES:
             report.readme(ROOT / readme)
+    elif not options.quick:
+        print("bench: the READMEs are as they were, for they show the packaged programs", file=sys.stderr)
     else:
         print(f"bench: all {len(bench.contenders)} contenders do the same; quick figures in {out}/RESULTS.md")
 

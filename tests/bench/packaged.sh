@@ -1,7 +1,7 @@
 #!/bin/sh
 # packaged.sh WORK: what the packaged arm64 and ARMv6 programs are measured with, into WORK/packaged: the programs out of the
 # packages, the floor in C, static with musl by the same compiler and with the same SQLite, Debian's sh and Python for that
-# architecture, and the plugin that counts (count.c).
+# architecture, and the plugin that counts (count.c). SQLITE has its header, for the floor.
 set -eu
 name=bench
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -25,9 +25,6 @@ case $(qemu-aarch64 --version) in
 esac
 gcc -O2 -Wall -Wextra -shared -fPIC -fvisibility=hidden -D_GNU_SOURCE -DINTERFACE=$interface -o "$work/count.so" tests/bench/count.c
 
-header=$(${CARGO:-cargo} metadata --format-version 1 --locked | python3 -c 'import json, os, sys
-print(*[os.path.dirname(package["manifest_path"]) for package in json.load(sys.stdin)["packages"]
-        if package["name"] == "libsqlite3-sys"])')/sqlite3
 floor() { # NAME TRIPLE OPTION...
     out=$work/$1
     triple=$2
@@ -38,7 +35,7 @@ floor() { # NAME TRIPLE OPTION...
     set -- -O2 -static -s -Wall -Wextra -Wno-unused-result -D_GNU_SOURCE "$@" tests/bench/contenders/floor.c
     export ZIG_GLOBAL_CACHE_DIR="$cross/zig"
     "$cross/venv/bin/python3" -m ziglang cc "$@" -o "$out/floor"
-    "$cross/venv/bin/python3" -m ziglang cc -DKEEP -I"$header" "$@" "$library" -o "$out/floor-keep"
+    "$cross/venv/bin/python3" -m ziglang cc -DKEEP -I"$SQLITE" "$@" "$library" -o "$out/floor-keep"
 }
 # The interpreter of this machine's release: its module with SQLite is in a package of that name.
 python=$(basename "$(realpath /usr/bin/python3)")
