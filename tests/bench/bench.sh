@@ -22,9 +22,17 @@ SQLITE=$(${CARGO:-cargo} metadata --format-version 1 --locked | python3 -c 'impo
 print(*[os.path.dirname(package["manifest_path"]) for package in json.load(sys.stdin)["packages"]
         if package["name"] == "libsqlite3-sys"])')/sqlite3
 export SQLITE
-# shellcheck disable=SC2012
-gcc -O2 -static -Wall -Wextra -D_GNU_SOURCE -DKEEP -I"$SQLITE" -o "$work/bin/floor-keep" "$here/contenders/floor.c" \
-    "$(ls -t "$target"/release/build/libsqlite3-sys-*/out/libsqlite3.a | head -n 1)" -lm
+with_sqlite() { # NAME SOURCE OPTION...
+    out=$work/bin/$1
+    source=$here/contenders/$2
+    shift 2
+    # shellcheck disable=SC2012
+    gcc -O2 -static -Wall -Wextra -D_GNU_SOURCE -I"$SQLITE" "$@" -o "$out" "$source" \
+        "$(ls -t "$target"/release/build/libsqlite3-sys-*/out/libsqlite3.a | head -n 1)" -lm
+}
+with_sqlite floor-keep floor.c -DKEEP
+rm -f "$work/bin/variants"
+[ -n "$quick" ] || with_sqlite variants variants.c -Wl,--wrap=fsync
 # As the program is built: see [profile.release] in Cargo.toml.
 rustc --edition 2024 -C opt-level=s -C lto -C codegen-units=1 -C panic=abort -C strip=symbols \
     -o "$work/bin/std" "$here/contenders/std.rs"

@@ -120,7 +120,7 @@ Written by `make bench`. Times are those of this machine, and say nothing of ano
             arm64 = results["packaged"]["arm64"]["keep"]
             ratios["arm64 / C"] = arm64[OURS]["instructions"] / arm64[FLOOR]["instructions"]
         if "wear" in results:
-            ratios["wear"] = results["wear"][OURS]["bytes"]
+            ratios["wear"] = results["wear"]["figures"][OURS]["bytes"]
         known = {"syncs": keep[OURS]["syncs"], "python": keep["Python"]["wall"] / keep[OURS]["wall"],
                  "sh": keep[OURS]["wall"] / keep["sh, cat, bc, logger"]["wall"], "slow": results["backlog"][-1]["ratio"]}
         rows = []
@@ -261,7 +261,7 @@ Memory is the kernel's count of the emulated program's own pages, where it is hi
     def wear(self):
         if "wear" not in self.results:
             return "## 6. Wear of the card\n\nLeft out: it needs root, loop devices and the kernel's tracing."
-        figures = self.results["wear"]
+        figures, ways = self.results["wear"]["figures"], self.results["wear"]["ways"]
         rows = [[f"**{name}**" if name == OURS else name, thousands(row["runs"]), thousands(row["bytes"]), f"{row['writes']:.1f}",
                  f"{row['flushes']:.1f}", f"{row['bytes'] * 525_600 / 1e9:.1f}", f"{row['flushes'] * 0.5256:.1f}"]
                 for name, row in figures.items()]
@@ -282,7 +282,14 @@ Where the bytes go, of a run; `debugfs` and `dumpe2fs` tell what each block belo
 
 {table(["", *[name.split(",")[0] for name in figures]],
        [[what, *[thousands(by[name]) if by.get(name) else "" for name in figures]] for what, by in parts], "l" + "r" * len(figures))}
-"""
+""" + (f"""
+What other ways write, in a C program that makes two commits with SQLite (`contenders/variants.c` says what each word means), {ways[0]["runs"]}
+runs each. Without words it is SQLite as it is, with a write-ahead log of 64 pages:
+
+{table(["way", "bytes a run", "writes", "flushes"],
+       [[row["way"].replace(" ", ", ") or "SQLite as it is", thousands(row["bytes"]), f"{row['writes']:.1f}", f"{row['flushes']:.1f}"]
+        for row in ways], "lrrr")}
+""" if ways else "")
 
     def drain(self):
         if "drain" not in self.results:

@@ -2,7 +2,8 @@
 """wear.py PROGRAM BIN OUT [RUNS]: what one reading writes to a card, as root. On an ext4 with the mount options of Raspberry Pi OS
 (defaults,noatime) on a loop device, the kernel tells each write and each flush that it gives to the device (its tracepoint
 block_rq_issue). Each run is followed by what the kernel would write back in the rest of its minute (syncfs). At the end, debugfs
-tells what each block belongs to. BIN has the stand-in for focus and the floor. The mounts are in a namespace of their own."""
+tells what each block belongs to. BIN has the stand-in for focus, the floor, and the
+variants if they are to be measured too. The mounts are in a namespace of their own."""
 
 import collections
 import json
@@ -160,6 +161,25 @@ NAMES = {Jobs.iio_focus: "iio-focus", Jobs.log_line: "a line in a log file, as t
          Jobs.in_place: "C, the least there is: 80 bytes in place, one `fdatasync`"}
 
 
+# Ways to keep a reading with SQLite: words of contenders/variants.c.
+WAYS = ["", "fdatasync", "second-unsynced", "no-backlog", "page-1024", "index-zeroed", "index-zeroed fdatasync no-folder",
+        "index-zeroed fdatasync no-folder second-unsynced", "index-zeroed fdatasync no-folder second-unsynced no-backlog",
+        "index-zeroed fdatasync no-folder second-unsynced no-backlog page-1024", "index-kept", "index-kept fdatasync no-folder",
+        "index-kept fdatasync no-folder second-unsynced", "index-kept fdatasync no-folder second-unsynced no-backlog",
+        "index-kept fdatasync no-folder second-unsynced no-backlog page-1024", "exclusive",
+        "exclusive fdatasync no-folder second-unsynced no-backlog", "persist", "persist fdatasync no-folder", "truncate", "delete"]
+
+
+def measure_ways(folder, runs, work):
+    """What each of them writes."""
+    rows = []
+    for way in WAYS:
+        with Card(work) as card:
+            command = [folder / "variants", card.folder / "variants.db", *way.split()]
+            rows.append({"way": way, **card.measure(lambda: run(*command), runs)})
+    return rows
+
+
 def measure(program, folder, out, runs, work):
     """In a mount namespace of its own."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -170,7 +190,8 @@ def measure(program, folder, out, runs, work):
         with Card(work) as card:
             jobs = Jobs(program, folder, work)
             figures[name] = card.measure(lambda: job(jobs), runs if job is Jobs.iio_focus else min(runs, 300))
-    out.write_text(json.dumps(figures, indent=1))
+    ways = measure_ways(folder, 200, work) if (folder / "variants").exists() else []
+    out.write_text(json.dumps({"figures": figures, "ways": ways}, indent=1))
 
 
 def main():
