@@ -25,8 +25,8 @@ extern void qemu_plugin_register_vcpu_insn_exec_cb(void *insn, void (*cb)(unsign
 extern void qemu_plugin_register_vcpu_syscall_cb(qemu_plugin_id_t id, call_cb *cb);
 extern void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*cb)(qemu_plugin_id_t, void *), void *data);
 
-// Debian 12's QEMU has version 1 of the interface; later ones take no less than 2.
-__attribute__((visibility("default"))) int qemu_plugin_version = INTERFACE;
+// What the QEMU of Debian 12 has; from 9.0 on it takes no less than 2.
+__attribute__((visibility("default"))) int qemu_plugin_version = 1;
 
 // What each architecture calls those after which memory is less or the part ends, and the clock, which a Pi's kernel
 // answers without a call (vDSO) and the emulator does not. 0: there is none.

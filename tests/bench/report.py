@@ -223,7 +223,8 @@ kind of frame as a single try shows it, and 2 s between two of them.
     def packaged(self):
         """Ratios only: an instruction of one architecture is not one of another."""
         if "packaged" not in self.results:
-            return "## 5. The packaged programs\n\nLeft out: there were no packages for arm64 and ARMv6 (`make deb`), or no QEMU for them."
+            return "## 5. The packaged programs\n\nLeft out: there were no packages for arm64 and ARMv6 (`make deb`), or no QEMU \
+that takes plugins (Debian 12 has one)."
         text = """## 5. The packaged programs
 
 What `apt install` brings, out of the packages for arm64 and armhf: static programs with musl. QEMU's emulation of a user program has a
