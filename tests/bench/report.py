@@ -279,7 +279,8 @@ Each run is followed by what the kernel would write back in the rest of its minu
 
 {table(["", "runs", "bytes a run", "writes", "flushes", "GB a year", "million flushes a year"], rows, "lrrrrrr")}
 
-Where the bytes go, of a run; `debugfs` and `dumpe2fs` tell what each block belongs to:
+Where the bytes go, of a run; `debugfs` and `dumpe2fs` tell what each block belongs to at the end, so that one which was freed meanwhile counts
+for the file that has it then:
 
 {table(["", *[name.split(",")[0] for name in figures]],
        [[what, *[thousands(by[name]) if by.get(name) else "" for name in figures]] for what, by in parts], "l" + "r" * len(figures))}
