@@ -32,7 +32,7 @@ with_sqlite() { # NAME SOURCE OPTION...
 }
 with_sqlite floor-keep floor.c -DKEEP
 rm -f "$work/bin/variants"
-[ -n "$quick" ] || with_sqlite variants variants.c -Wl,--wrap=fsync
+[ -n "$quick" ] || with_sqlite variants variants.c -Wl,--wrap=fsync,--wrap=fdatasync
 # As the program is built: see [profile.release] in Cargo.toml.
 rustc --edition 2024 -C opt-level=s -C lto -C codegen-units=1 -C panic=abort -C strip=symbols \
     -o "$work/bin/std" "$here/contenders/std.rs"

@@ -1,5 +1,5 @@
 // variants STORE [WORD...]: a reading that is kept and then marked as delivered, in two commits with SQLite, in the ways that these words
-// say. wear.py tells what each of them writes. Linked with -Wl,--wrap=fsync.
+// say. wear.py tells what each of them writes. Linked with -Wl,--wrap=fsync,--wrap=fdatasync.
 //   fdatasync         in the place of fsync
 //   no-folder         the folder is not synced
 //   index-zeroed      the first one to open the write-ahead log's index writes zeros over its head; SQLite cuts the file
@@ -30,11 +30,17 @@ static int has(const char *word)
 	return 0;
 }
 
-extern int __real_fsync(int file);
+extern int __real_fsync(int file), __real_fdatasync(int file);
+
+// Whichever the SQLite that this is linked with calls.
+int __wrap_fdatasync(int file)
+{
+	return has("fdatasync") ? __real_fdatasync(file) : __real_fsync(file);
+}
 
 int __wrap_fsync(int file)
 {
-	return has("fdatasync") ? fdatasync(file) : __real_fsync(file);
+	return __wrap_fdatasync(file);
 }
 
 static int no_folder(const char *path, int *file)
