@@ -5,13 +5,13 @@ and /dev/log the listener's."""
 import argparse
 import collections
 import json
+import math
 import os
 import pathlib
 import platform
 import re
 import shutil
 import statistics
-import struct
 import subprocess
 import sys
 import time
@@ -19,6 +19,8 @@ import urllib.request
 
 sys.dont_write_bytecode = True      # into the repository
 
+from measure import CYCLE, FLOOR, OURS, PATH, Contender, Samples, Trace  # noqa: E402
+from packaged import MACHINES, Packaged  # noqa: E402
 from report import READMES, Report  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -31,16 +33,6 @@ ATTRIBUTES = {"name": "dht11@4", "in_temp_input": "20600", "in_humidityrelative_
 READING = {"temperature": 20.6, "humidity": 24.4}
 LICENSE = ["-license", "x0000-bench-0000", "-pcode", "7000", "-server.host", "127.0.0.1", "-server.port", "6600",
            "-category", "sensor", "-onetime"]
-PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-class Contender:
-    """One way to do the job: its command for each of the jobs that it does."""
-
-    def __init__(self, name, command, jobs, environment=(), is_reading_only=False):
-        self.name, self.environment = name, [PATH, *environment]
-        self.commands = {job: [*command, *words] for job, words in jobs.items()}
-        self.is_reading_only = is_reading_only
 
 
 class Bench:
@@ -51,6 +43,7 @@ class Bench:
         shutil.rmtree(self.run, ignore_errors=True)
         self.run.mkdir()
         self.stand_in = str(self.bin / "stand-in")
+        self.license = LICENSE
         self.tree(self.run / "sys", 1)
         self.config = self.configure("kept")
         self.mount()
@@ -70,14 +63,14 @@ class Bench:
                 text = text.replace("@4", f"@{n + 4}")
                 (device / attribute).write_text(text + "\n")
 
-    def configure(self, name):
+    def configure(self, name, focus=None):
         """A configuration with a store of its own."""
         store = self.run / name
         store.mkdir()
         config = self.run / f"{name}.toml"
         config.write_text(f"""
 [focus]
-program = "{self.stand_in}"
+program = "{focus or self.stand_in}"
 license = "x0000-bench-0000"
 pcode = 7000
 server-host = "127.0.0.1"
@@ -122,10 +115,14 @@ wait-for-clock = "0s"
         ours = [PROGRAM, "--config", self.config, "--log", "syslog"]
         contenders = self.run / "contenders"
         shutil.copytree(HERE / "contenders", contenders)
+        floor = {job: [self.bin / "floor", *words] for job, words in both.items()}
+        floor["keep"] = [self.bin / "floor-keep", "keep", *focus]
+        # A store that this program made: the same tables.
+        subprocess.run([PROGRAM, "--config", self.configure("floor"), "--log", "stderr"], check=True, capture_output=True)
         field = [
-            Contender("C, the least there is", [self.bin / "floor"], both),
+            Contender(FLOOR, [], floor, [f"STORE={self.run}/floor/readings.db"]),
             Contender("Rust's standard library", [self.bin / "std"], both),
-            Contender("iio-focus", ours, {"dry": ["--dry-run"], "keep": []}),
+            Contender(OURS, ours, {"dry": ["--dry-run"], "keep": []}),
             Contender("sh, cat, bc, logger", ["/bin/sh", contenders / "reader.sh"], scripts,
                       [f"STORE={self.run}/sh.db"]),
             Contender("Python", ["/usr/bin/python3", contenders / "reader.py"], scripts,
@@ -205,19 +202,26 @@ wait-for-clock = "0s"
     # Instructions and system calls.
 
     def traced(self, contender, job):
+        """The mean of a write-ahead log's cycle, in which the runs differ: 64 pages, of which a run writes some."""
+        times = CYCLE if job == "keep" and contender.name in (FLOOR, OURS) and not self.quick else 1
         words = contender.commands[job]
-        return {"instructions": self.instructions(contender.environment, words),
-                **self.calls(contender.environment, words)}
+        # Half of the time of a quick run would be Python's.
+        is_left_out = self.quick and contender.name == "Python" and job != "dry"
+        rows = [{"instructions": math.nan if is_left_out else self.instructions(contender.environment, words),
+                 **self.calls(contender.environment, words)} for _ in range(times)]
+        return {key: statistics.mean(row[key] for row in rows) for key in rows[0]}
 
-    def instructions(self, environment, words):
+    def instructions(self, environment, words, statuses=(0,)):
         """Of all its processes but the stand-in."""
         out = self.run / "callgrind"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
-        subprocess.run(["env", "-i", *environment, "valgrind", "--tool=callgrind", "--trace-children=yes",
-                        f"--trace-children-skip={self.stand_in}", f"--callgrind-out-file={out}/%p.out",
-                        f"--log-file={out}/%p.log", *map(str, words)],
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        done = subprocess.run(["env", "-i", *environment, "valgrind", "--tool=callgrind", "--trace-children=yes",
+                               f"--trace-children-skip={self.stand_in},/bin/false", f"--callgrind-out-file={out}/%p.out",
+                               f"--log-file={out}/%p.log", *map(str, words)],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        if done.returncode not in statuses:
+            sys.exit(f"bench: status {done.returncode} of {' '.join(map(str, words))}")
         return sum(int(n) for log in out.glob("*.log") for n in re.findall(r"Collected : (\d+)", log.read_text()))
 
     def calls(self, environment, words):
@@ -298,7 +302,7 @@ wait-for-clock = "0s"
     # Growth.
 
     def sensors(self, rounds):
-        counts = [1, 2, 4, 8, 16, 32, 64]
+        counts = [1, 64] if self.quick else [1, 2, 4, 8, 16, 32, 64]
         commands = []
         for count in counts:
             sysfs = self.run / f"sys{count}"
@@ -310,7 +314,7 @@ wait-for-clock = "0s"
                 for count, got, command in zip(counts, samples, commands)]
 
     def kept(self, rounds):
-        counts = [0, 1000, 10_000] if self.quick else [0, 1000, 10_000, 100_000, 1_000_000]
+        counts = [0, 1000] if self.quick else [0, 1000, 10_000, 100_000, 1_000_000]
         commands = []
         for count in counts:
             command = [PROGRAM, "--config", self.configure(f"kept{count}"), "--log", "syslog"]
@@ -323,11 +327,30 @@ wait-for-clock = "0s"
         return [{"readings": count, **got.figures(), "instructions": self.instructions(*command)}
                 for count, got, command in zip(counts, samples, commands)], samples[-1].ratio(samples[0])
 
+    def waiting(self):
+        """A run that delivers nothing, with so many sensors, so many readings kept and so many that wait."""
+        plan = [(1, 0, 64), (1, 0, 1000), (1, 0, 10_000), (1, 1_000_000, 10_000), (64, 1_000_000, 10_000)]
+        rows = []
+        for sensors, delivered, waiting in plan[:1] if self.quick else plan:
+            name = f"waiting-{sensors}-{delivered}-{waiting}"
+            command = [PROGRAM, "--config", self.configure(name, focus="/bin/false"), "--log", "syslog",
+                       "--sysfs", self.run / f"sys{sensors}", "--device", f"dht11@{sensors + 3}"]
+            subprocess.run(command, env={}, check=False, capture_output=True)
+            self.seed(self.run / name, delivered, waiting)
+            subprocess.run(command, env={}, check=False, capture_output=True)
+            watched = ["/usr/bin/time", "-q", "-f", "%M", "-o", self.run / "memory", *command]
+            subprocess.run(watched, env={}, check=False, capture_output=True)
+            rows.append({"sensors": sensors, "readings": delivered, "waiting": waiting,
+                         "memory": int((self.run / "memory").read_text()),
+                         "instructions": self.instructions([PATH], command, (69,))})
+        return rows
+
     @staticmethod
     def seed(store, delivered=0, waiting=0):
         count = delivered + waiting
         subprocess.run(["sqlite3", store / "readings.db", f"""
             PRAGMA synchronous = OFF;
+            DELETE FROM backlog;
             DELETE FROM reading;
             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
             INSERT INTO reading (id, taken_ms, boot_ms, boot_id, sensor, temperature_mdegc, humidity_mpercent, attempts,
@@ -406,103 +429,12 @@ wait-for-clock = "0s"
         return machine, versions
 
 
-class Samples:
-    """What was measured of one command, round by round."""
-
-    def __init__(self):
-        self.wall, self.cpu, self.memory, self.faults = [], [], [], []
-
-    def add(self, wall, cpu, memory, faults):
-        self.wall.append(wall)
-        self.cpu.append(cpu)
-        self.memory.append(memory)
-        self.faults.append(faults)
-
-    def figures(self):
-        quarters = statistics.quantiles(self.wall, n=4, method="inclusive")
-        return {"wall": statistics.median(self.wall), "wall_low": quarters[0], "wall_high": quarters[2],
-                "cpu": statistics.median(self.cpu), "memory": statistics.median(self.memory), "rounds": len(self.wall)}
-
-    def ratio(self, other):
-        """Median of the ratios of runs that followed one another."""
-        return statistics.median(a / b for a, b in zip(self.wall, other.wall))
-
-
-class Trace:
-    """The output of strace -f -y, without what the stand-in does."""
-
-    def __init__(self, text, stand_in, work):
-        self.work = str(work)
-        self.calls = []         # (name, arguments, result)
-        self.executed = []
-        begun, ignored = {}, set()
-        for line in text.splitlines():
-            pid, _, rest = line.partition(" ")
-            rest = rest.strip()
-            if pid in ignored or rest.startswith(("---", "+++")):
-                continue
-            if rest.endswith("<unfinished ...>"):
-                begun[pid] = rest.removesuffix("<unfinished ...>")
-                continue
-            if rest.startswith("<..."):
-                rest = begun.pop(pid, "") + rest.partition("resumed>")[2]
-            found = re.match(r"(\w+)\((.*)\)\s+= (-?\d+|\?|0x[0-9a-f]+)", rest)
-            if not found:
-                continue
-            name, arguments, result = found.groups()
-            self.calls.append((name, arguments, result))
-            if name == "execve" and result == "0":
-                program = re.match(r'"([^"]*)"', arguments)[1]
-                if program == stand_in:
-                    ignored.add(pid)
-                else:
-                    self.executed.append(program)
-
-    @staticmethod
-    def path(arguments):
-        """The first path or decoded descriptor in them."""
-        found = re.search(r'"(/[^"]*)"|<(/[^>]*)>', arguments)
-        return (found[1] or found[2]) if found else ""
-
-    def is_of_the_system(self, path):
-        ours = path.startswith(self.work) and not path.startswith(f"{self.work}/contenders/")
-        return os.path.isfile(path) and not ours and not path.startswith(("/proc/", "/sys/", "/dev/"))
-
-    def figures(self):
-        opened = [re.search(r"<(/[^>]*)>$|\"(/[^\"]*)\"", arguments) for name, arguments, result in self.calls
-                  if name in ("open", "openat") and not result.startswith("-")]
-        paths = {self.path(arguments) for name, arguments, result in self.calls
-                 if name in ("open", "openat") and not result.startswith("-")}
-        files = {os.path.realpath(path) for path in paths | set(self.executed) if self.is_of_the_system(path)}
-        files |= {os.path.realpath(loader) for loader in map(interpreter, files) if loader}
-        written = sum(int(result) for name, arguments, result in self.calls
-                      if name in ("write", "pwrite64", "writev", "pwritev") and result.isdigit()
-                      and self.path(arguments.partition(",")[0]).startswith(self.work))
-        return {"calls": len(self.calls), "opened": len(opened), "disk": sum(map(os.path.getsize, files)),
-                "syncs": sum(name in ("fsync", "fdatasync") for name, _, _ in self.calls), "written": written}
-
-    def purposes(self):
-        """What our own calls are for."""
-        count = collections.Counter()
-        started = False
-        for name, arguments, _ in self.calls:
-            path = self.path(arguments)
-            if not started and name != "signalfd4":
-                count["start: the kernel, the loader, the runtime"] += 1
-                continue
-            started = True
-            if "readings.db" in path or path.endswith("/kept"):
-                count["the store and its lock"] += 1
-            elif path.endswith(".toml"):
-                count["the configuration"] += 1
-            elif path.startswith("/sys/"):
-                count["the sensor"] += 1
-            elif name in ("pipe2", "socketpair", "clone", "clone3", "vfork", "recvfrom", "poll", "waitid", "wait4", "kill",
-                          "dup2", "setpgid", "prctl", "getppid", "execve") or "pipe:" in arguments:
-                count["focus"] += 1
-            else:
-                count["else: memory, signals, clock, log"] += 1
-        return count
+def drained(path):
+    """What drain.sh printed: how many waited, and how many each run delivered."""
+    lines = path.read_text().splitlines()
+    return {"waiting": int(re.match(r"drain: (\d+) ", lines[0])[1]),
+            "delivered": [int(re.search(r"delivered=(\d+)", line)[1]) for line in lines],
+            "seconds": [int(re.search(r"(\d+) s:", line)[1]) for line in lines]}
 
 
 def by_object(callgrind):
@@ -528,23 +460,6 @@ def by_object(callgrind):
     return count
 
 
-def interpreter(path):
-    """The loader that an ELF file asks for."""
-    with open(path, "rb") as file:
-        head = file.read(64)
-        if head[:5] != b"\x7fELF\x02":
-            return None
-        offset, = struct.unpack_from("<Q", head, 32)
-        size, number = struct.unpack_from("<HH", head, 54)
-        for i in range(number):
-            file.seek(offset + i * size)
-            kind, _, at, _, _, length = struct.unpack_from("<IIQQQQ", file.read(size))
-            if kind == 3:
-                file.seek(at)
-                return file.read(length).rstrip(b"\0").decode()
-    return None
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work", type=pathlib.Path)
@@ -559,12 +474,12 @@ def main():
         results["deliver"], _ = bench.compare("deliver", bench.rounds(30))
         results["keep"], _ = bench.compare("keep", bench.rounds(30))
         # In turn with those that keep nothing: what is faster has to be faster than them.
-        ours = next(one for one in bench.contenders if one.name == "iio-focus")
+        ours = next(one for one in bench.contenders if one.name == OURS)
         mixed = bench.stopwatch(bench.rounds(30), [(ours.environment, ours.commands["keep"]), *deliver])
         names = ["iio-focus", *(one.name for one in bench.doing("deliver"))]
         mixed = dict(zip(names, mixed))
         results["ratios"] = {
-            "dry wall / C": dry["iio-focus"].ratio(dry["C, the least there is"]),
+            "dry wall / C": dry[OURS].ratio(dry[FLOOR]),
             "dry instructions / std": results["dry"]["iio-focus"]["instructions"]
             / results["dry"]["Rust's standard library"]["instructions"],
             "kept wall / sh": mixed["iio-focus"].ratio(mixed["sh, cat, bc, logger"]),
@@ -573,11 +488,17 @@ def main():
         }
         results["sensors"] = bench.sensors(bench.rounds(30))
         results["kept"], results["ratios"]["a million / none"] = bench.kept(bench.rounds(100))
+        results["waiting"] = bench.waiting()
         results["backlog"] = bench.backlog(1 if options.quick else 3)
         results["profile"] = bench.profile()
+        if Packaged.is_there(options.work):
+            results["packaged"] = {name: Packaged(bench, name).measure() for name in MACHINES}
+        if (options.work / "wear.json").exists():
+            results["wear"] = json.loads((options.work / "wear.json").read_text())
         if not options.quick:
             results["daemons"] = bench.daemons()
             results["rig"] = json.loads((options.work / "rig.json").read_text())
+            results["drain"] = [drained(options.work / f"drain-{waiting}") for waiting in (2880, 10_080)]
         results["machine"], results["versions"] = bench.versions()
     finally:
         bench.listener.kill()
@@ -587,9 +508,11 @@ def main():
     out = options.work / "quick" if options.quick else HERE
     out.mkdir(exist_ok=True)
     report.write(out)
-    if not options.quick:
+    if not options.quick and "packaged" in results:
         for readme in READMES:
             report.readme(ROOT / readme)
+    elif not options.quick:
+        print("bench: the READMEs are as they were, for they show the packaged programs", file=sys.stderr)
     else:
         print(f"bench: all {len(bench.contenders)} contenders do the same; quick figures in {out}/RESULTS.md")
 

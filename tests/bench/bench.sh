@@ -13,10 +13,26 @@ quick=
 mkdir -p "$work/bin"
 cd "$root"
 
-packaging/tools/need.sh bc bsdutils gcc libc6-dev python3 sqlite3 strace util-linux valgrind
-for source in "$here/stopwatch.c" "$here/contenders/floor.c" "$here/contenders/stand-in.c"; do
+packaging/tools/need.sh bc bsdutils e2fsprogs gcc libc6-dev python3 sqlite3 strace time util-linux valgrind
+for source in "$here/stopwatch.c" "$here/contenders/floor.c" "$here/contenders/in-place.c" "$here/contenders/stand-in.c"; do
     gcc -O2 -static -Wall -Wextra -D_GNU_SOURCE -o "$work/bin/$(basename "$source" .c)" "$source"
 done
+# With the SQLite that the program has.
+SQLITE=$(${CARGO:-cargo} metadata --format-version 1 --locked | python3 -c 'import json, os, sys
+print(*[os.path.dirname(package["manifest_path"]) for package in json.load(sys.stdin)["packages"]
+        if package["name"] == "libsqlite3-sys"])')/sqlite3
+export SQLITE
+with_sqlite() { # NAME SOURCE OPTION...
+    out=$work/bin/$1
+    source=$here/contenders/$2
+    shift 2
+    # shellcheck disable=SC2012
+    gcc -O2 -static -Wall -Wextra -D_GNU_SOURCE -I"$SQLITE" "$@" -o "$out" "$source" \
+        "$(ls -t "$target"/release/build/libsqlite3-sys-*/out/libsqlite3.a | head -n 1)" -lm
+}
+with_sqlite floor-keep floor.c -DKEEP
+rm -f "$work/bin/variants"
+[ -n "$quick" ] || with_sqlite variants variants.c -Wl,--wrap=fsync,--wrap=fdatasync
 # As the program is built: see [profile.release] in Cargo.toml.
 rustc --edition 2024 -C opt-level=s -C lto -C codegen-units=1 -C panic=abort -C strip=symbols \
     -o "$work/bin/std" "$here/contenders/std.rs"
@@ -36,7 +52,18 @@ if [ -z "$quick" ]; then
         "$work/venv/bin/pip" install -q --disable-pip-version-check adafruit-circuitpython-dht==4.0.12
         touch "$work/venv/ready"
     fi
+    "$here/packaged.sh" "$work" || echo 'bench: the packaged programs are left out' >&2
+    # Both sleep most of the time: a run has 50 s, in which a focus takes 1 s.
+    for waiting in 2880 10080; do
+        "$here/drain.sh" "$target/release/iio-focus" "$work/bin/stand-in" $waiting 3 >"$work/drain-$waiting" &
+    done
+    wait
+    # Bytes, not times: the rig may run meanwhile.
+    "$here/wear.py" "$target/release/iio-focus" "$work/bin" "$work/wear.json" &
     "$here/rig.py" "$work"
+    wait
+else
+    "$here/wear.py" "$target/release/iio-focus" "$work/bin" "$work/wear.json" 2
 fi
 
 # The mounts are seen by nobody else.

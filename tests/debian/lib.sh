@@ -60,8 +60,8 @@ package() {
 # shellcheck source=packaging/tools/again.sh
 . packaging/tools/again.sh
 
-# debian ARCH PACKAGE...: Debian's packages for another architecture, unpacked into $kept/debian/ARCH. This machine's own
-# apt and dpkg know nothing of it.
+# debian ARCH PACKAGE...: Debian's packages for another architecture, unpacked into $kept/debian/ARCH; those with a "+" before
+# their name with all that they depend on. This machine's own apt and dpkg know nothing of it.
 debian() {
     arch=$1
     shift
@@ -92,8 +92,13 @@ END
         export APT_CONFIG="$apt/apt.conf"
         cd "$apt/debs" && again apt-get -q -o APT::Update::Error-Mode=any update || exit
         for wanted; do
-            # The newest kernel's name is in its metapackage.
             case $wanted in
+            +*)
+                again apt-get -q -y --no-install-recommends --download-only install "${wanted#+}" || exit
+                mv "$apt"/cache/archives/*.deb . || exit
+                continue
+                ;;
+            # The newest kernel's name is in its metapackage.
             linux-image-*) wanted=$(apt-cache depends "$wanted" | awk '/Depends:/ { print $2; exit }') ;;
             esac
             again apt-get -q download "$wanted" || exit
