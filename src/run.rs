@@ -203,7 +203,11 @@ impl<'a> Run<'a> {
                     return;
                 }
                 if delivery.unmarked.len() + group.len() > AT_ONCE {
-                    self.store.mark(&std::mem::take(&mut delivery.unmarked), &self.clock.moment());
+                    let delivered = std::mem::take(&mut delivery.unmarked);
+                    // Else these and all that follow would be sent again.
+                    if !self.store.mark(&delivered, &self.clock.moment()) {
+                        return;
+                    }
                 }
                 let delivered = self.deliver_waiting(group, delivery);
                 let refused = delivery.refused();
