@@ -82,7 +82,8 @@ pub(super) fn plan(system: &System, wishes: &Wishes) -> Result<Plan, Error> {
             return Ok(Plan::Leave(format!("not needed: {} is there", sensor.title())));
         }
     }
-    let has_overlay_file = overlay_file.exists();
+    // A setup that lost its power can leave an empty one on FAT.
+    let has_overlay_file = fs::metadata(&overlay_file).is_ok_and(|meta| meta.len() > 0);
     if !has_overlay_file && !system.path(SOURCE).exists() {
         let what = format!("{} is not there", overlay_file.display());
         return Err(Error::Config(Problem::new(what).advise("install the package, or run make install")));
