@@ -58,6 +58,8 @@ pub struct Delivery {
     backlog_waits: Option<Problem>,
     /// Nothing is sent yet: the clock is not synchronised.
     waits_for_clock: bool,
+    /// It should have waited for the clock, but could not be kept, and was sent with a time that may be wrong.
+    could_not_wait: bool,
 }
 
 impl Delivery {
@@ -125,12 +127,13 @@ impl<'a> Run<'a> {
     /// the backlog goes before it, so that the backlog gets shorter even if the deadline leaves time for one alone.
     pub fn deliver(&mut self, reading: &Kept, id: Option<i64>) -> Delivery {
         let mut delivery = Delivery::default();
+        let waits = !self.clock.moment().synchronised && self.clock.now() < self.config.store.wait_for_clock;
         let Some(own) = id else {
+            delivery.could_not_wait = waits;
             self.deliver_own(reading, None, &mut delivery);
             return delivery;
         };
-        let moment = self.clock.moment();
-        if !moment.synchronised && self.clock.now() < self.config.store.wait_for_clock {
+        if waits {
             delivery.waits_for_clock = true;
             return delivery;
         }
@@ -203,7 +206,11 @@ impl<'a> Run<'a> {
                     return;
                 }
                 if delivery.unmarked.len() + group.len() > AT_ONCE {
-                    self.store.mark(&std::mem::take(&mut delivery.unmarked), &self.clock.moment());
+                    let delivered = std::mem::take(&mut delivery.unmarked);
+                    // Else these and all that follow would be sent again.
+                    if !self.store.mark(&delivered, &self.clock.moment()) {
+                        return;
+                    }
                 }
                 let delivered = self.deliver_waiting(group, delivery);
                 let refused = delivery.refused();
@@ -311,7 +318,9 @@ pub fn report(reading: &Kept, delivery: Delivery, outcome: &Outcome) -> Result<(
             _ => Error::NotDelivered(line, reason),
         });
     }
-    log::info!("{line}{}", if delivery.waits_for_clock { " clock=unsynchronised" } else { "" });
+    let clock =
+        if delivery.waits_for_clock || delivery.could_not_wait { " clock=unsynchronised" } else { "" };
+    log::info!("{line}{clock}");
     if let Some(reason) = delivery.backlog_waits.filter(|_| outcome.backlog != Some(0)) {
         log::warn!("the backlog has to wait: {reason}");
     }

@@ -90,7 +90,8 @@ fn has_no_inodes(disk: &Statvfs) -> bool {
 fn no_space(disk: Option<&Statvfs>, folder: &Path) -> Problem {
     let folder = folder.display();
     match disk {
-        Some(disk) if has_no_inodes(disk) => {
+        // F2FS says that no inode can be made when it has no block for one.
+        Some(disk) if has_no_inodes(disk) && free_bytes(disk) >= LITTLE_SPACE => {
             Problem::new("no space is left on its file system: all inodes are in use")
                 .advise(format!("delete small files there: df -i {folder}"))
         }

@@ -77,6 +77,13 @@ pub(super) fn make(path: &Path, owner: &Owner, mode: u32) -> io::Result<File> {
     Ok(file)
 }
 
+/// Makes it last that this file has got its name. FAT writes the name down on its own, and it leads to an empty file until
+/// the file is synced, too.
+pub(super) fn sync_renamed(path: &Path) -> io::Result<()> {
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+    open_regular(path, false)?.sync_all()
+}
+
 /// Makes the store's folder if it is not there, for its owner to write and its group to read.
 pub(super) fn make_folder(store: &Path) {
     const MODE: u32 = 0o750;

@@ -263,14 +263,15 @@ impl Store {
         .unwrap_or_default()
     }
 
-    /// Commits that these were delivered, before the run ends.
-    pub fn mark(&mut self, delivered: &[Delivered], now: &Moment) {
+    /// Commits that these were delivered, before the run ends. Returns whether that could be done.
+    pub fn mark(&mut self, delivered: &[Delivered], now: &Moment) -> bool {
         let marked = self.work(|db| {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             backlog::mark(&transaction, delivered, now, None)?;
             transaction.commit()
         });
         self.waiting = marked.and_then(|()| left(self.waiting, delivered));
+        marked.is_some()
     }
 
     /// Commits how the deliveries went that were not marked yet, and how the run ended, which took the reading with this

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use rusqlite::{Connection, params};
 
-use super::files::with_suffix;
+use super::files::{sync_renamed, with_suffix};
 use super::recover::{self, Found};
 use super::schema::{self, Trouble};
 
@@ -40,8 +40,10 @@ pub(super) fn renew(path: &Path, limit: u32) -> Result<Renewed, Trouble> {
     }
     // Closed at the end of the statement: all that it holds is in the one file then.
     schema::create(&part, |db| take_over(db, &found))?;
-    fs::rename(&part, &new).map_err(Trouble::Files)?;
+    fs::rename(&part, &new).and_then(|()| sync_renamed(&new)).map_err(Trouble::Files)?;
     let aside = set_aside(path).map_err(Trouble::Files)?;
+    // What it held has been taken over, so the run goes on if this fails.
+    let _ = sync_renamed(&aside);
     finish(path).map_err(Trouble::Files)?;
     let removed = remove_old(path, &aside);
     Ok(Renewed { aside, taken_over: found.waiting.len(), removed })
@@ -57,7 +59,7 @@ pub(super) fn finish(path: &Path) -> io::Result<()> {
     let aside = damaged_copies(path).pop().unwrap_or_else(|| with_suffix(path, ".damaged"));
     move_parts(path, &aside);
     fs::rename(new, path)?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    sync_renamed(path)
 }
 
 /// Writes what was found into a new store.

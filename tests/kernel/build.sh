@@ -9,7 +9,7 @@ root=$(cd "$here/../.." && pwd)
 RIG=${RIG:-${CARGO_TARGET_DIR:-$root/target}/rig}
 unset MAKEFLAGS         # those of a make that calls this are not the kernel's
 
-"$root/packaging/tools/need.sh" bc bison device-tree-compiler flex gcc i2c-tools iproute2 kmod libc6-dev \
+"$root/packaging/tools/need.sh" bc bison device-tree-compiler dosfstools e2fsprogs f2fs-tools flex gcc i2c-tools iproute2 kmod libc6-dev \
     linux-source make patch python3 xz-utils
 
 # Linux, newest first: the versions that there are patches for.

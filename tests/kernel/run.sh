@@ -9,9 +9,10 @@
 #     # tree: iio-hwmon.dts               an overlay beside the case, over those
 #     # sensors: 4,17                     GPIO lines with a DHT22 on them
 #     # kernel: clocksource=jiffies         for the kernel's command line
+#     # disks: 4M 64M                     sizes of empty disks, which are /dev/ubda, /dev/ubdb, ...
 #
-# For the soak: SHARE is a folder of ours that the guest can write to, on its /run/share; DISK a file that is
-# its /dev/ubda; START the time it is booted at, in seconds since the epoch; POWER_CUT after how many
+# For the soak: SHARE is a folder of ours that the guest can write to, on its /run/share; DISKS are files that
+# are its /dev/ubda and so on; START the time it is booted at, in seconds since the epoch; POWER_CUT after how many
 # writes to the disk the power goes off.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -48,16 +49,27 @@ done
 cp "$RIG/board.dtb" "$work/board.dtb"
 [ $# -eq 0 ] || "$root/tests/debian/overlay/merge.py" "$RIG/board.dtb" "$work/board.dtb" "$@"
 
+disks=
+number=0
+for disk in ${DISKS:-$(header disks '')}; do
+    if [ ! -f "$disk" ]; then
+        truncate -s "$disk" "$work/disk$number"
+        disk=$work/disk$number
+    fi
+    disks="$disks ubd$number=$disk"
+    number=$((number + 1))
+done
+
 # With time-travel=inf-cpu the guest's clock moves only while everybody sleeps, so
 # a guest that spins would stay for ever: hence the limit outside.
 boot() {
     # TMPDIR holds the guest's memory: /dev/shm is often mounted noexec in containers.
-    # shellcheck disable=SC2046
+    # shellcheck disable=SC2046,SC2086
     TMPDIR=$work ${CPU:+taskset -c "$CPU"} timeout --foreground -k 5 "$limit" \
         "$RIG/uml" mem=64M uml_dir="$work/" dtb="$work/board.dtb" \
         root=hostfs rootfstype=hostfs rootflags=/ ro init="$here/guest/init" \
         con=null con0=null,fd:1 time-travel=inf-cpu time-travel-start="${START:-1700000000}000000000" quiet \
-        ${DISK:+ubd0="$DISK"} ${POWER_CUT:+power_cut="$POWER_CUT"} ${SHARE:+SHARE="$SHARE"} \
+        $disks ${POWER_CUT:+power_cut="$POWER_CUT"} ${SHARE:+SHARE="$SHARE"} \
         RIG="$RIG" CASE="$case" SENSORS="$(header sensors 4)" \
         PROGRAM="$PROGRAM" STAND_IN="$STAND_IN" OVERLAY="$OVERLAY" $(header kernel '') </dev/null
 }

@@ -3,12 +3,12 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-export RIG="${RIG:-${CARGO_TARGET_DIR:-$root/target}/rig}"
+target=${CARGO_TARGET_DIR:-$root/target}
+export RIG="${RIG:-$target/rig}" PROGRAM="${PROGRAM:-$target/release/iio-focus}"
 
 if [ "$(uname -m)" != x86_64 ]; then
     echo "soak: left out, since User Mode Linux runs only on x86_64, and this is $(uname -m)"
     exit 0
 fi
-"$root/packaging/tools/need.sh" e2fsprogs
 "$here/build.sh"
 "$here/soak.py" "$RIG/soak" "$@"

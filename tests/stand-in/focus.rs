@@ -203,10 +203,10 @@ fn orphan(run: &Run) -> Result<ExitCode, String> {
     good(run)
 }
 
-/// Takes 3 s between input and delivery.
+/// Takes 3 s between input and delivery, or `FOCUS_PAUSE_MS`.
 fn slow(run: &Run) -> Result<ExitCode, String> {
     let input = run.collect()?;
-    sleep(Duration::from_secs(3));
+    pause();
     run.deliver(&input);
     Ok(ExitCode::SUCCESS)
 }
@@ -214,7 +214,7 @@ fn slow(run: &Run) -> Result<ExitCode, String> {
 /// The same, and ends no sooner than the server has closed, too: what it got is then written down there.
 fn slow_and_sure(run: &Run) -> Result<ExitCode, String> {
     let input = run.collect()?;
-    sleep(Duration::from_secs(3));
+    pause();
     let mut stream = run.send(&input);
     let _ = stream.shutdown(Shutdown::Write);
     let _ = stream.read_to_end(&mut Vec::new());
@@ -226,6 +226,11 @@ fn slow_and_sure(run: &Run) -> Result<ExitCode, String> {
 fn slow_input(run: &Run) -> Result<ExitCode, String> {
     sleep(Duration::from_secs(3));
     good(run)
+}
+
+fn pause() {
+    let given = env::var("FOCUS_PAUSE_MS").ok().and_then(|text| text.parse().ok());
+    sleep(Duration::from_millis(given.unwrap_or(3000)));
 }
 
 /// How the stand-in was called.

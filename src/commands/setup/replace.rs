@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::OFlag;
 
 use crate::error::Error;
+use crate::open::careful;
 
 /// The user and the group that a file gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,19 +26,27 @@ pub(super) struct Owner {
 /// the disk before it replaces the old one. Without an `owner` it belongs to whoever calls this, as on a FAT file system,
 /// which has no owners.
 ///
+/// FAT writes down on its own what happens to a name, to a file and to the blocks, so the order counts: first the name that
+/// the new file had before is gone, then `path` leads to the new file, and only then the old one's blocks are free. A new
+/// name leads to an empty file in between.
+///
 /// # Errors
 /// [`Error::Io`]; the old file is still there then.
 pub(super) fn file(path: &Path, bytes: &[u8], mode: u32, owner: Option<Owner>) -> Result<(), Error> {
     let failed = |error| Error::Io(path.to_owned(), error);
     remove_left_over(path).map_err(failed)?;
     let (new, mut file) = beside(path).map_err(failed)?;
+    // Its blocks are not free as long as it is open.
+    let old = OpenOptions::new().read(true).custom_flags(careful().bits()).open(path);
     let written = fill(&mut file, bytes, mode, owner).and_then(|()| fs::rename(&new, path));
     if let Err(error) = written {
         // The error that counts is the one before.
         let _ = fs::remove_file(&new);
         return Err(failed(error));
     }
-    sync_folder(path).map_err(failed)
+    sync_folder(path).and_then(|()| file.sync_all()).map_err(failed)?;
+    drop(old);
+    Ok(())
 }
 
 /// What the name of a new file beside this one begins with.

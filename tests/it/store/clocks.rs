@@ -50,6 +50,19 @@ fn is_kept(outcome: &Outcome, backlog: u32) {
     assert_eq!(outcome.stderr.lines().count(), 1, "{outcome:#?}");
 }
 
+/// It is sent, since nobody will send it later, and the log says that its time may be wrong.
+#[test]
+fn a_reading_that_cannot_be_kept_does_not_wait_for_the_clock() {
+    let mut machine = machine();
+    machine
+        .set("store.path", &format!("{:?}", machine.path("config.toml/readings.db").display().to_string()));
+    let server = machine.serve();
+    let outcome = run_in(&machine, None, UNSYNCHRONISED);
+    assert_eq!(outcome.status, 0, "{outcome:#?}");
+    assert!(outcome.stderr.ends_with(" delivered=1 backlog=unknown clock=unsynchronised\n"), "{outcome:#?}");
+    assert_eq!(server.arrived().len(), 1);
+}
+
 #[test]
 fn until_the_clock_is_synchronised_readings_are_kept_and_then_sent_with_their_times() {
     let machine = machine();

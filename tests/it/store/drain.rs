@@ -42,6 +42,21 @@ fn killed_while_a_backlog_drains_at_most_64_are_sent_again() {
     assert!(machine.run(&[]).stderr.ends_with(" backlog=0\n"));
 }
 
+/// As on a card that got full meanwhile.
+#[test]
+fn what_cannot_be_marked_while_a_backlog_drains_is_at_most_64_too() {
+    let machine = with_backlog(&[1_000]);
+    add_to_backlog(&machine, 300);
+    let server = machine.serve();
+    // Three syncs keep the run's own reading: of the new log, its folder, and the commit.
+    let inject = "inject=fsync,fdatasync:error=ENOSPC:when=4+";
+    let outcome = machine.run_under(&["strace", "-qq", "-o", "/dev/null", "-e", inject], &[]);
+    assert_eq!(outcome.status, 0, "{outcome:#?}");
+    // Its own, and fifteen times four at the same time: with four more it would be more than 64.
+    assert_eq!(server.arrived().len(), 61, "{outcome:#?}");
+    assert!(outcome.stderr.ends_with(" delivered=61 backlog=unknown\n"), "{outcome:#?}");
+}
+
 /// A focus that refuses what is older than 2023-11-15.
 fn with_refused(good: u32) -> Machine {
     let mut machine = with_backlog(&[1_000]);

@@ -7,10 +7,14 @@
 //   down         it is killed
 //   sync         the kernel is told that the wall clock is synchronised
 //   clock N      the wall clock is set, to N seconds since the epoch, and synchronised
+//   kill S       the next run that takes longer than S seconds is killed then, with SIGKILL
+//   fill N       a file takes all of the disk but N blocks
+//   free         it is removed
+//   shutdown     the run is ended by SIGTERM, the disk is unmounted and the power goes off
 //   off          the power goes off, with all that is not on the disk
 //
-// What happens is written to standard output, with the time since boot in front: each start and end of a run,
-// and the lines that sensor, server and program write to standard input. The process SENSOR is stopped
+// What happens is written to standard output, with the time since boot in front: each start and end of a run (its
+// number, its exit status, and how large FOCUS_RECORD is then), and the lines that sensor, server and program write to standard input. The process SENSOR is stopped
 // while no run needs it, which makes virtual time pass ten times as fast. UNSYNCED, when set, is
 // a file that gets a line for each run, without fsync(2).
 //
@@ -23,7 +27,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/stat.h>
 #include <sys/timex.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -40,10 +46,21 @@ static const struct reader {
 // A late answer may still be under way when a run ends.
 #define SENSOR_REST (SECOND / 5)
 
+// On it are the store and what fills it up.
+#define DISK "/run/disk"
+#define FILLER DISK "/.filler"
+#define BLOCK 4096
+
 static FILE *events;
 static int64_t event_at;
 static char event[64];
 static pid_t server;
+
+static pid_t run;
+static int runs;                // how many were started
+static int64_t started;
+static int64_t kill_after = NEVER;
+static int64_t sensor_until;    // so long the sensor is needed
 
 static sigset_t unblocked;      // SIGCHLD comes only where it is waited for
 
@@ -78,10 +95,10 @@ static void report(const char *text, size_t length)
 		exit(1);
 }
 
-static void reportf(const char *format, int number, int status)
+static void report_number(const char *what, int number)
 {
 	char text[64];
-	report(text, snprintf(text, sizeof text, format, number, status));
+	report(text, snprintf(text, sizeof text, "%s %d", what, number));
 }
 
 static void report_input(void)
@@ -120,6 +137,63 @@ static pid_t start(char **argv)
 	return pid;
 }
 
+static void run_ended(int status)
+{
+	const char *record = getenv("FOCUS_RECORD");
+	struct stat stat_of_record = { 0 };
+	char text[64];
+
+	report_input();
+	if (record)
+		stat(record, &stat_of_record);
+	report(text, snprintf(text, sizeof text, "end %d %d %lld", runs, status, (long long)stat_of_record.st_size));
+	run = 0;
+	sensor_until = now() + SENSOR_REST;
+}
+
+static int exit_status(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int64_t kill_at(void)
+{
+	return run && kill_after != NEVER ? started + kill_after : NEVER;
+}
+
+static void fill(long but)
+{
+	static char block[BLOCK];
+	int file = open(FILLER, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	struct stat filler = { 0 };
+
+	// What is not on the disk yet takes more than it will there.
+	for (int i = 0; i < 4; i++) {
+		while (write(file, block, sizeof block) > 0)
+			;
+		fsync(file);
+	}
+	fstat(file, &filler);
+	if (ftruncate(file, filler.st_size > but * BLOCK ? filler.st_size / BLOCK * BLOCK - but * BLOCK : 0) ||
+	    fsync(file))
+		report("not filled", 10);
+	close(file);
+}
+
+static void shut_down(void)
+{
+	int status;
+
+	if (run) {
+		kill(run, SIGTERM);
+		waitpid(run, &status, 0);
+		run_ended(exit_status(status));
+	}
+	if (umount(DISK))
+		report("not unmounted", 13);
+	reboot(RB_POWER_OFF);
+}
+
 static void next_event(void)
 {
 	double at;
@@ -135,6 +209,8 @@ static void happen(void)
 	char *listener[] = { getenv("LISTENER"), "--tcp", "127.0.0.1:6600", "--tcp-log", "/dev/console",
 			     "--port-file", "/run/port", NULL };
 	struct timespec t = { 0 };
+	long but;
+	double after;
 
 	report(event, strlen(event));
 	if (!strcmp(event, "up")) {
@@ -147,6 +223,15 @@ static void happen(void)
 	} else if (sscanf(event, "clock %ld", &t.tv_sec) == 1) {
 		clock_settime(CLOCK_REALTIME, &t);
 		synchronise();
+	} else if (sscanf(event, "kill %lf", &after) == 1) {
+		kill_after = after * SECOND;
+	} else if (sscanf(event, "fill %ld", &but) == 1) {
+		fill(but);
+	} else if (!strcmp(event, "free")) {
+		unlink(FILLER);
+		sync();
+	} else if (!strcmp(event, "shutdown")) {
+		shut_down();
 	} else {
 		reboot(RB_POWER_OFF);
 	}
@@ -194,9 +279,9 @@ static int read_sensor(const struct reader *reader)
 
 int main(int argc, char **argv)
 {
-	pid_t sensor, run = 0;
-	int runs = 0, status, unsynced = -1;
-	int64_t next_run, sensor_until = 0;
+	pid_t sensor;
+	int status, unsynced = -1;
+	int64_t next_run;
 
 	if (argc < 4)
 		return 2;
@@ -222,12 +307,14 @@ int main(int argc, char **argv)
 		while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
 			if (ended != run)
 				continue;
-			report_input();
-			reportf("end %d %d", runs, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+			run_ended(exit_status(status));
 			if (unsynced >= 0)
 				dprintf(unsynced, "%d\n", runs);
-			run = 0;
-			sensor_until = now() + SENSOR_REST;
+		}
+		if (now() >= kill_at()) {
+			report_number("killed", runs);
+			kill(run, SIGKILL);
+			kill_after = NEVER;
 		}
 		if (now() >= event_at)
 			happen();
@@ -238,24 +325,25 @@ int main(int argc, char **argv)
 		if (now() >= next_run) {
 			next_run += 60 * SECOND;
 			runs++;
-			reportf(run ? "skip %d" : "start %d", runs, 0);
+			report_number(run ? "skip" : "start", runs);
 			if (run)
 				continue;
 			kill(sensor, SIGCONT);
 			sensor_until = NEVER;
 			if (reader) {
 				status = read_sensor(reader);
-				report_input();
-				reportf("end %d %d", runs, status);
-				sensor_until = now() + SENSOR_REST;
+				run_ended(status);
 			} else {
 				run = start(argv + 3);
+				started = now();
 			}
 		}
 
 		int64_t until = next_run < event_at ? next_run : event_at;
 		if (!run && sensor_until && sensor_until < until)
 			until = sensor_until;
+		if (kill_at() < until)
+			until = kill_at();
 		int64_t wait = until - now();
 		if (wait < 0)
 			wait = 0;
