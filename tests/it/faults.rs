@@ -1,4 +1,4 @@
-//! A whole delivery, killed at every one of its system calls, and failed by the system at every one of them.
+//! A whole delivery, killed at every one of its system calls that can be seen from outside, and failed by the system at every one of them.
 //!
 //! The run starts from a store with one reading in its backlog, so that it takes, keeps and delivers its own
 //! reading and then the old one. After each interrupted run a clean one follows, and then nothing may be lost.
@@ -10,23 +10,15 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use rusqlite::Connection;
 
-use crate::machine::{Machine, Server};
+use crate::machine::{Call, Machine, Server, calls_in, on_all};
 
 /// The readings, in m°C: in the backlog from before, of the run that is interrupted, of the clean one after it.
 const OLD: i32 = 10_000;
 const INTERRUPTED: i32 = 20_600;
 const CLEAN: i32 = 30_000;
-
-/// One system call of a run: its name, and how many of this name there were up to it.
-#[derive(Clone, Debug)]
-struct Call {
-    name: String,
-    ordinal: usize,
-}
 
 /// A machine with a template of the state that every interrupted run starts from.
 struct Site {
@@ -144,55 +136,21 @@ fn calls(site: &Site) -> Vec<Call> {
     let runs: Vec<Vec<Call>> = (0..10).map(|_| traced(site)).collect();
     let count = |run: &[Call], name: &str| run.iter().filter(|call| call.name == name).count();
     let in_all = |call: &&Call| runs.iter().all(|run| count(run, &call.name) >= call.ordinal);
-    // The first is the execve that makes the process this program: strace can do nothing there.
-    runs[0][1..].iter().filter(in_all).cloned().collect()
+    runs[0].iter().filter(in_all).cloned().collect()
 }
 
 fn traced(site: &Site) -> Vec<Call> {
     assert_eq!(site.interrupted(&[]), 0);
-    let trace = fs::read_to_string(site.machine.path("trace")).unwrap();
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let calls: Vec<Call> = trace
-        .lines()
-        .filter_map(|line| line.split_once('(').map(|(name, _)| name))
-        .filter(|name| {
-            name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-        })
-        .map(|name| {
-            let count = counts.entry(name).or_default();
-            *count += 1;
-            Call { name: name.to_owned(), ordinal: *count }
-        })
-        .collect();
-    assert!(calls.len() > 200, "a whole run has more calls than {}", calls.len());
-    calls
-}
-
-/// Does the job on every item, on as many machines as there are processors.
-fn on_all<T: Sync>(items: &[T], job: impl Fn(&Site, &T) + Sync) {
-    on_all_of(Site::new, items, job);
-}
-
-fn on_all_of<T: Sync>(site: fn() -> Site, items: &[T], job: impl Fn(&Site, &T) + Sync) {
-    let next = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().unwrap().get() {
-            scope.spawn(|| {
-                let site = site();
-                while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    job(&site, item);
-                }
-            });
-        }
-    });
+    calls_in(&fs::read_to_string(site.machine.path("trace")).unwrap())
 }
 
 #[test]
 fn killed_at_any_system_call_a_run_loses_nothing() {
-    let calls = calls(&Site::new());
+    let mut calls = calls(&Site::new());
+    calls.retain(Call::is_seen);
     let survived = Mutex::new(Vec::new());
-    on_all(&calls, |site, call| {
-        let inject = format!("inject={}:signal=KILL:when={}", call.name, call.ordinal);
+    on_all(Site::new, &calls, |site, call| {
+        let inject = call.killed();
         // The last ones of a kind may be missing in a run all the same.
         let killed = (0..20).any(|_| match site.interrupted(&["-e", &inject]) {
             1009 => true,
@@ -232,8 +190,8 @@ fn killed_at_each_change_nothing_is_lost(site: fn() -> Site, several: &str) {
     let changes = ["rename", "unlink", "pwrite64", "fsync", "fdatasync", "ftruncate", "close", "fcntl"];
     calls.retain(|call| changes.contains(&call.name.as_str()));
     assert!(calls.iter().filter(|call| call.name == several).count() >= 3, "{calls:?}");
-    on_all_of(site, &calls, |site, call| {
-        let inject = format!("inject={}:signal=KILL:when={}", call.name, call.ordinal);
+    on_all(site, &calls, |site, call| {
+        let inject = call.killed();
         let status = site.interrupted(&["-e", &inject]);
         assert!([0, 1009].contains(&status), "{inject}: {status}");
         site.nothing_is_lost(&inject);
@@ -272,7 +230,7 @@ fn failing_at_any_system_call_a_run_loses_nothing() {
         .flat_map(|call| errnos(&call.name).iter().map(|errno| (call.clone(), *errno)))
         .collect();
     let outcomes: Vec<AtomicUsize> = (0..=255).map(|_| AtomicUsize::new(0)).collect();
-    on_all(&cases, |site, (call, errno)| {
+    on_all(Site::new, &cases, |site, (call, errno)| {
         let inject = format!("inject={}:error={errno}:when={}", call.name, call.ordinal);
         let status = site.interrupted(&["-e", &inject]);
         assert!([0, 66, 69, 74, 78].contains(&status), "{inject}: exit status {status}");

@@ -4,6 +4,7 @@
 //! Every run is also held to what is true of all of them: it ends in time, the licence is nowhere in
 //! its output, each log line is one line, and no process of it is left.
 
+mod calls;
 mod outcome;
 mod run;
 mod server;
@@ -23,6 +24,7 @@ use nix::sys::signal::{SigHandler, Signal};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+pub(crate) use calls::{Call, calls_in, on_all};
 pub(crate) use outcome::{Outcome, Record, temperature_mdegc};
 pub(crate) use run::{eventually, pid_of};
 pub(crate) use server::Server;

@@ -1,15 +1,12 @@
 //! A setup that is killed at each of its system calls: every file is the old one or the new one, and the next setup
 //! finishes the work.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use super::card::{Card, GIVEN, LINE, OVERLAY};
-use crate::machine::LICENSE;
+use crate::machine::{Call, LICENSE, calls_in, on_all};
 
 const FORMER: &str = "dtparam=audio=on\n[pi4]\narm_boost=1\n";
 const TOKEN: &str = "QWERTYTOKEN1234";
@@ -32,23 +29,13 @@ fn words(card: &Card) -> Vec<String> {
     words
 }
 
-/// The system calls of a setup: the name, and how many of this name there were up to it.
-fn calls() -> Vec<(String, usize)> {
+/// The system calls of a setup that can be seen from outside.
+fn calls() -> Vec<Call> {
     let card = card();
     assert_eq!(traced(&card, &[]), 0);
-    let trace = fs::read_to_string(card.machine.path("trace")).unwrap();
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    let names = trace.lines().filter_map(|line| line.split_once('(').map(|(name, _)| name.to_owned()));
-    let calls: Vec<(String, usize)> = names
-        .map(|name| {
-            let count = counts.entry(name.clone()).or_default();
-            *count += 1;
-            (name, *count)
-        })
-        .collect();
-    // The first is the execve that makes the process this program.
-    assert!(calls.len() > 200, "{}", calls.len());
-    calls[1..].to_vec()
+    let mut calls = calls_in(&fs::read_to_string(card.machine.path("trace")).unwrap());
+    calls.retain(Call::is_seen);
+    calls
 }
 
 fn traced(card: &Card, options: &[&str]) -> i32 {
@@ -100,10 +87,10 @@ impl New {
 }
 
 /// Kills a setup at this call, and looks at what is left; then lets another one finish the work.
-fn kill_at((name, ordinal): &(String, usize), new: &New) {
+fn kill_at(call: &Call, new: &New) {
     let card = card();
     let former_mode = card.path("etc/iio-focus.toml").metadata().unwrap().mode() & 0o777;
-    let inject = format!("inject={name}:signal=KILL:when={ordinal}");
+    let inject = call.killed();
     assert_eq!(traced(&card, &["-e", &inject]), 1009, "{inject}");
     new.check(&card, Some(former_mode), &inject);
     // Beside the configuration and the licence it leaves nothing that others can read.
@@ -122,16 +109,8 @@ fn kill_at((name, ordinal): &(String, usize), new: &New) {
 
 #[test]
 fn killed_at_any_system_call_it_leaves_each_file_old_or_new() {
-    let (calls, new, next) = (calls(), New::of_card(), AtomicUsize::new(0));
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().unwrap().get() {
-            scope.spawn(|| {
-                while let Some(call) = calls.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    kill_at(call, &new);
-                }
-            });
-        }
-    });
+    let new = New::of_card();
+    on_all(|| (), &calls(), |(), call| kill_at(call, &new));
 }
 
 /// Whether it is what was to replace a file.
