@@ -11,6 +11,7 @@ import pathlib
 import platform
 import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -37,7 +38,7 @@ LICENSE = ["-license", "x0000-bench-0000", "-pcode", "7000", "-server.host", "12
 
 class Bench:
     def __init__(self, work, quick):
-        self.work, self.quick = work, quick
+        self.work, self.quick, self.marks = work, quick, 0
         self.bin = work / "bin"
         self.run = work / "run"
         shutil.rmtree(self.run, ignore_errors=True)
@@ -102,10 +103,10 @@ wait-for-clock = "0s"
 
     @staticmethod
     def wait_for(condition):
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
         while not condition():
             if time.monotonic() > end:
-                sys.exit("bench: waited in vain for 10 s")
+                sys.exit("bench: waited in vain for 30 s")
             time.sleep(0.01)
 
     def field(self):
@@ -154,6 +155,7 @@ wait-for-clock = "0s"
 
         record = self.run / "record"
         record.unlink(missing_ok=True)
+        self.settle()
         before = self.lines_logged()
         environment = dict(word.split("=", 1) for word in contender.environment)
         done = subprocess.run(list(map(str, command)), env=dict(environment, RECORD=str(record)), text=True,
@@ -173,6 +175,15 @@ wait-for-clock = "0s"
         logged = self.lines_logged()[len(before):]
         if len(logged) != 1 or not re.search(r"^<30>.*temperature=20\.6 humidity=24\.4", logged[0]):
             fail(f"logged {logged}")
+
+    def settle(self):
+        """Until all that was logged so far is in the log."""
+        self.marks += 1
+        mark = f"bench: mark {self.marks}"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+            log.connect("/dev/log")
+            log.send(mark.encode())
+        self.wait_for(lambda: mark in self.lines_logged())
 
     def lines_logged(self):
         return self.log.read_text().splitlines() if self.log.exists() else []
