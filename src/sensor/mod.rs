@@ -71,6 +71,9 @@ impl Sensor {
     /// # Errors
     /// [`Error::NoSensor`] for none, several, or not that one, with what there is and what to check.
     pub fn find(sysfs: &Path, wanted: Option<&str>) -> Result<Sensor, Error> {
+        if let Some(sensor) = wanted.map_or(Ok(None), |wanted| only_one_called(sysfs, wanted))? {
+            return Ok(sensor);
+        }
         let (usable, unusable) = devices(sysfs)?;
         let unusable_one =
             unusable.iter().find(|one| wanted.is_some_and(|name| is_called(&one.device, name)));
@@ -213,6 +216,22 @@ impl Sensor {
     pub fn answers_with_last(&self) -> Option<Duration> {
         self.driver.answers_with_last
     }
+}
+
+/// The sensor with this name, if it is the only one and not named by its id. Of the others only the names are read: there
+/// can be many, and what they can do does not matter.
+fn only_one_called(sysfs: &Path, wanted: &str) -> Result<Option<Sensor>, Error> {
+    let mut found = None;
+    for kind in Kind::ALL {
+        for device in Device::all(sysfs, kind)?.into_iter().filter(|device| is_called(device, wanted)) {
+            match Sensor::new(device) {
+                Ok(sensor) if found.is_none() && sensor.id() != wanted => found = Some(sensor),
+                Ok(_) => return Ok(None),
+                Err(_) => {}
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// All sensors, and all other devices.
