@@ -216,7 +216,7 @@ class Boot:
     """One boot of the guest: what it is given, and what was seen."""
 
     def __init__(self, work, name, played, events, true=EPOCH, wall=None, target="program", store="",
-                 pause_ms=3000, unsynced=""):
+                 fault="slow-and-sure", pause_ms=3000, unsynced=""):
         self.name, self.played, self.true = name, played, true
         self.wall_start = true if wall is None else wall
         self.is_clock_wrong = wall is not None
@@ -228,7 +228,7 @@ class Boot:
         write = lambda file, lines: (self.share / file).write_text("".join(line + "\n" for line in lines))
         write("frames", [frame.line for frame in played])
         write("events", [f"{at:.3f} {what}" for at, what in sorted(events)])
-        write("settings", [f"TARGET={target}", f"STORE={store}", "FAULT=slow-and-sure", f"FOCUS_PAUSE_MS={pause_ms}",
+        write("settings", [f"TARGET={target}", f"STORE={store}", f"FAULT={fault}", f"FOCUS_PAUSE_MS={pause_ms}",
                            f"UNSYNCED={unsynced}"])
 
     def wall_clock(self, at):
