@@ -694,7 +694,7 @@ class Card:
         self.disks = work / "boot", work / "root"
         for disk, size, mkfs in zip(self.disks, ("160M", "16M"), (
                 # pi-gen's words (export-image/prerun.sh).
-                ["mkdosfs", "-n", "bootfs", "-F", "32", "-s", "4"],
+                ["mkdosfs", "-n", "BOOTFS", "-F", "32", "-s", "4"],
                 ["mke2fs", "-q", "-t", "ext4", "-b", "4096"])):
             subprocess.run(["truncate", "-s", size, disk], check=True)
             subprocess.run([*mkfs, disk], check=True, stdout=subprocess.DEVNULL)
