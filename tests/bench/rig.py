@@ -33,7 +33,6 @@ REST_S = 2.0
 def frames(policy, bad, number):
     """The same for all policies, as far as they come."""
     rng = random.Random(f"{soak.SEED} bench {bad} {number}")
-    soak.bad_frame.last_wild, soak.bad_frame.doubled = (0, 0), False
     return soak.frames(rng, RUNS[policy] * 10 + 1, (number * 7 + 15) * 3600, bad / 100)
 
 

@@ -3,6 +3,7 @@
 # when what goes into it changed), the guest's programs and the board's tree.
 # LINUX_SOURCE is the kernel's, Debian's linux-source-VERSION.tar.xz. Without it: of the versions that there are patches
 # for, the newest that is installed or that apt offers.
+# MORE, when set, builds file systems into it that take long to build (more.fragment).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -41,7 +42,7 @@ flock 9
 
 stamp=$({
     sha256sum <"$LINUX_SOURCE"
-    cat "$here/build.sh" "$here/uml.fragment" "$here/patches/$patches"/*.patch "$here/modules"/*.c
+    cat "$here/build.sh" "$here/uml.fragment" ${MORE:+"$here/more.fragment"} "$here/patches/$patches"/*.patch "$here/modules"/*.c
 } | sha256sum)
 
 build_kernel() {
@@ -51,7 +52,8 @@ build_kernel() {
     done
     cp "$here/modules"/*.c "$RIG/linux/drivers/i2c/"
     echo 'obj-m += i2c-chip.o' >>"$RIG/linux/drivers/i2c/Makefile"
-    make -s -C "$RIG/linux" ARCH=um KCONFIG_ALLCONFIG="$here/uml.fragment" allnoconfig
+    cat "$here/uml.fragment" ${MORE:+"$here/more.fragment"} >"$RIG/linux/fragment"
+    make -s -C "$RIG/linux" ARCH=um KCONFIG_ALLCONFIG=fragment allnoconfig
     make -s -C "$RIG/linux" ARCH=um -j"$(nproc)" linux modules
 }
 

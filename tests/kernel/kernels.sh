@@ -1,7 +1,8 @@
 #!/bin/sh
 # kernels.sh [NAME...]: runs the rig's cases, or those whose names match, on each kernel that people run: Debian's
 # 6.1 and 6.12, and the newest of its backports. Each has a rig of its own, target/rig-VERSION. apt fetches the
-# sources, with lists and a cache in target/kernels: what the machine's apt knows stays as it is.
+# sources, with lists and a cache in target/kernels: what the machine's apt knows stays as it is. These kernels have more
+# file systems than check.sh's.
 # MIRROR is where from, when the machine's apt has no Debian mirror to take it from. Fails when a case does.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -68,7 +69,7 @@ check() { # VERSION [NAME...]; appends a line to the table
     rig=$target/rig-$version
     rm -rf "$rig/log"
     begin=$(date +%s)
-    RIG=$rig LINUX_SOURCE=$source "$here/check.sh" "$@" || failed="$failed $version"
+    MORE=yes RIG=$rig LINUX_SOURCE=$source "$here/check.sh" "$@" || failed="$failed $version"
     minutes=$((($(date +%s) - begin + 30) / 60))
     count() { # PATTERN
         grep -c "$1" "$rig/log/summary" 2>/dev/null || true

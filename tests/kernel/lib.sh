@@ -68,6 +68,14 @@ needs_linux() { # VERSION
     fi
 }
 
+# What is in more.fragment is not in every kernel.
+needs_file_system() { # NAME
+    if ! grep -qw "$1" /proc/filesystems; then
+        echo "LEFT OUT: this kernel was built without $1; kernels.sh builds it in"
+        exit 0
+    fi
+}
+
 # Longer than the driver answers from its cache.
 let_cache_expire() {
     sleep 2.1

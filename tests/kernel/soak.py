@@ -3,7 +3,8 @@
 
     week    a run a minute over seventy boots, half of the frames bad: with the server down for two days, the card full
             for one, a wrong clock in every tenth boot, and a SIGKILL in every hundredth run
-    power   a day with a hundred power cuts; the store is on ext4, on a disk that keeps what was written to it
+    power   a day with a hundred power cuts; the store is on ext4, on a disk that keeps what was written to it. And some
+            hours of it on FAT
     setup   iio-focus setup on a card, with the power cut off in the middle of each write
     noise   ten thousand runs with a new store now and then, and what a reader that retries at once makes of
             the same frames
@@ -216,7 +217,7 @@ class Boot:
     """One boot of the guest: what it is given, and what was seen."""
 
     def __init__(self, work, name, played, events, true=EPOCH, wall=None, target="program", store="",
-                 pause_ms=3000, unsynced=""):
+                 fault="slow-and-sure", pause_ms=3000, unsynced="", file_system="ext4"):
         self.name, self.played, self.true = name, played, true
         self.wall_start = true if wall is None else wall
         self.is_clock_wrong = wall is not None
@@ -228,8 +229,8 @@ class Boot:
         write = lambda file, lines: (self.share / file).write_text("".join(line + "\n" for line in lines))
         write("frames", [frame.line for frame in played])
         write("events", [f"{at:.3f} {what}" for at, what in sorted(events)])
-        write("settings", [f"TARGET={target}", f"STORE={store}", "FAULT=slow-and-sure", f"FOCUS_PAUSE_MS={pause_ms}",
-                           f"UNSYNCED={unsynced}"])
+        write("settings", [f"TARGET={target}", f"STORE={store}", f"FAULT={fault}", f"FOCUS_PAUSE_MS={pause_ms}",
+                           f"UNSYNCED={unsynced}", f"FILE_SYSTEM={file_system}"])
 
     def wall_clock(self, at):
         is_set = self.clock_set is not None and at >= self.clock_set
@@ -513,12 +514,18 @@ def row(name, value, note=""):
     print(f"  {name:<28} {value:>7}  {note}".rstrip())
 
 
-def make_disk(folder):
+MKFS = {
+    # Blocks as large as the pages that a write is torn between: ext4 counts on a whole commit block.
+    "ext4": ["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-m", "0"],
+    "vfat": ["mkdosfs"],
+}
+
+
+def make_disk(folder, file_system):
     folder.mkdir()
     disk = folder / "disk"
-    # Blocks as large as the pages that a write is torn between: ext4 counts on a whole commit block.
-    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-m", "0", disk, "16M"], check=True,
-                   stdout=subprocess.DEVNULL)
+    subprocess.run(["truncate", "-s", "16M", disk], check=True)
+    subprocess.run([*MKFS[file_system], disk], check=True, stdout=subprocess.DEVNULL)
     return disk
 
 
@@ -572,7 +579,7 @@ class Week:
 def week(work, cpu, number, minutes):
     """So many boots of so many minutes, and two more for what is left to deliver and for a last look at the store."""
     rng = random.Random(f"{SEED} week")
-    disk = make_disk(work / "week")
+    disk = make_disk(work / "week", "ext4")
     plan, audit, boots, true, stores = Week(rng, number, minutes), Audit(), [], EPOCH, 0
     for n in range(number + 2):
         if n < number:
@@ -610,9 +617,10 @@ def week(work, cpu, number, minutes):
     return report
 
 
-def power(work, cpu, minutes, cuts):
+def power(work, cpu, minutes, cuts, file_system):
     rng = random.Random(f"{SEED} power")
-    disk = make_disk(work / "power")
+    name = f"power-{file_system}"
+    disk = make_disk(work / name, file_system)
     audit, boots, true = Audit(), [], EPOCH
     lines_before = unsynced_lost = torn = clock_wrong = stores = 0
 
@@ -650,8 +658,9 @@ def power(work, cpu, minutes, cuts):
             torn += 1
             power_cut = rng.randint(0, round(share * WRITES_PER_RUN))
         events = [event for event in events if event[0] < length] + [(length, "off")]
-        boot = Boot(work, f"power/{number:03}", frames(rng, 400, true - EPOCH), events, true, wall,
-                    store="/run/disk/readings.db", unsynced="/run/disk/unsynced").boot(cpu, disk, power_cut)
+        boot = Boot(work, f"{name}/{number:03}", frames(rng, 400, true - EPOCH), events, true, wall,
+                    store="/run/disk/readings.db", unsynced="/run/disk/unsynced",
+                    file_system=file_system).boot(cpu, disk, power_cut)
         if boot.end:                    # else the power went off before the file system was there
             count_unsynced(boot)
             stores += audit.look_at_store(boot)
@@ -664,7 +673,7 @@ def power(work, cpu, minutes, cuts):
         audit.violation("nothing unsynced was lost: these were no power cuts")
 
     def report():
-        audit.figures(f"power ({cuts} power cuts in {minutes} minutes)", boots)
+        audit.figures(f"power ({cuts} power cuts in {minutes} minutes, the store on {file_system})", boots)
         row("cut in the middle of a run", sum(boot.runs[-1].status is None for boot in boots if boot.runs))
         row("cut in the middle of a write", torn)
         row("boots with a wrong clock", clock_wrong)
@@ -694,7 +703,7 @@ class Card:
         self.disks = work / "boot", work / "root"
         for disk, size, mkfs in zip(self.disks, ("160M", "16M"), (
                 # pi-gen's words (export-image/prerun.sh).
-                ["mkdosfs", "-n", "bootfs", "-F", "32", "-s", "4"],
+                ["mkdosfs", "-n", "BOOTFS", "-F", "32", "-s", "4"],
                 ["mke2fs", "-q", "-t", "ext4", "-b", "4096"])):
             subprocess.run(["truncate", "-s", size, disk], check=True)
             subprocess.run([*mkfs, disk], check=True, stdout=subprocess.DEVNULL)
@@ -838,7 +847,8 @@ def main():
         submit = lambda part, *args: pool.submit(on_a_processor, *args) if part in parts else None
         reports = [
             submit("week", week, *((5, 24) if short else (70, 144))),
-            submit("power", power, *((60, 6) if short else (1440, 100))),
+            submit("power", power, *((60, 6) if short else (1440, 100)), "ext4"),
+            submit("power", power, 240, 24, "vfat") if not short else None,
             submit("setup", setup, (16, 30) if short else range(1000)),
         ]
         pairs = [[submit("noise", noise, n, runs, target) for target in ("program", "retry-at-once")]

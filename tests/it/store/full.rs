@@ -1,7 +1,7 @@
 //! File systems that are full, at each block that a run could still use, and memory maps that the kernel ends.
 //!
-//! FAT and F2FS, which the kernel of a test machine may lack, are on the rig's: `tests/kernel/cases/full-vfat.sh` and
-//! `full-f2fs.sh`.
+//! FAT and F2FS, which the kernel of a test machine may lack, are on the rig's: `tests/kernel/cases/full-vfat.sh`, and
+//! `full-f2fs.sh` with `make check-kernels`.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};

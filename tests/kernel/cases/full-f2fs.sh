@@ -3,6 +3,7 @@
 # sensors: none
 . "${0%/*}/../full.sh"
 
+needs_file_system f2fs
 mkfs.f2fs -q /dev/ubda
 mount -t f2fs /dev/ubda $card
 fill_most

@@ -3,6 +3,7 @@
 # disks: 16M
 . "${0%/*}/../lib.sh"
 
+needs_file_system overlay
 keep_store=yes read_before='' focus_timeout=3s
 mkdir /run/card /run/memory /run/root
 mkfs.ext4 -q /dev/ubda
