@@ -43,6 +43,9 @@ BY_SIGKILL, BY_SIGTERM = 137, 143
 WAIT_FOR_CLOCK = 600
 LONGEST_RUN = 50
 
+# A run that finds no reading makes at least so many tries.
+FEWEST_TRIES = 7
+
 # To the disk, of the program and ext4, on average.
 WRITES_PER_RUN = 18
 
@@ -148,13 +151,14 @@ def frames(rng, count, start, share_bad=0.5):
 class Reading:
     """A good frame that was played to a run."""
 
-    def __init__(self, run, at, frame):
-        self.run, self.frame, self.value, self.at = run, frame, frame.value, at
+    def __init__(self, run, at, frame, is_sure):
+        """It is sure if it had to be believed: else its run may have ended before another try agreed with it."""
+        self.run, self.frame, self.value, self.at, self.is_sure = run, frame, frame.value, at, is_sure
         self.true = run.boot.true + at
         self.wall = run.boot.wall_clock(at)
         self.arrivals = []              # in which run, with which -now, and whether that was a wrong time
         # As far as it can be seen from outside. On a full card, only the store shows it later.
-        self.committed = not run.card_full and (run.came_to_its_end() or run.started_focus)
+        self.committed = not run.card_full and (is_sure and run.came_to_its_end() or run.started_focus)
 
     def may_be_sent_as(self, now, in_run):
         """Whether it may go out with this wrong time: what the clock said, or another guess."""
@@ -342,7 +346,8 @@ class Audit:
             if needs_two and not second:
                 continue
             at, frame = second if needs_two else first
-            run.reading = Reading(run, at, frame)
+            is_sure = second or not self.may_need_two(run) or len(run.frames) < FEWEST_TRIES
+            run.reading = Reading(run, at, frame, is_sure)
             self.readings.append(run.reading)
             self.by_value[frame.value].append(run.reading)
             if (at, frame) != run.frames[-1]:
@@ -461,7 +466,7 @@ class Audit:
             run = reading.run
             if reading.committed:
                 self.violation(f"lost: {reading}")
-            elif run.server_up and run.came_to_its_end() and run.status != BY_SIGTERM:
+            elif run.server_up and run.came_to_its_end() and run.status != BY_SIGTERM and reading.is_sure:
                 self.violation(f"lost, although the server was up: {reading}")
 
     def check_export(self, store):
@@ -600,7 +605,7 @@ def week(work, cpu, number, minutes):
     def report():
         runs = [run for boot in boots for run in boot.runs]
         full = [run for run in runs if run.card_full]
-        lost = [one for one in audit.readings if not one.arrivals]
+        lost = [one for one in audit.readings if not one.arrivals and one.is_sure]
         audit.figures(f"week ({number} boots of {minutes} minutes)", boots)
         row("boots with a wrong clock", sum(boot.is_clock_wrong for boot in boots))
         row("stores found and checked", stores)
