@@ -141,7 +141,7 @@ run 0 good
 run 69 hang
 run_verify
 sort -u "$work/calls" >"$work/used"
-for call in clock_adjtime execve prctl flock connect signalfd4 kill fsync; do
+for call in clock_adjtime execve prctl flock connect signalfd4 kill fdatasync; do
     grep -qx $call "$work/used" || fail "the trace has no $call: it is not of a whole run"
 done
 # The clock cannot be set, nor asked: the run then looks for systemd-timesyncd's file.
