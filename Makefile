@@ -39,8 +39,8 @@ man = $(target)/man/iio-focus.1 $(target)/man/iio-focus.toml.5
 # label_is_string: a parameter is called label, so __overrides__ has a property of that name.
 DTCFLAGS = -@ -Hepapr -Wno-unit_address_vs_reg -Wno-label_is_string
 
-.PHONY: all program check format lint test msrv check-overlay check-packaging check-pi rig check-kernels figures bench bench-quick soak \
-	fuzz deb deb-files demo demo-kernel install uninstall clean
+.PHONY: all program examples check format lint test msrv check-overlay check-packaging check-pi rig rig-kernel check-kernels figures \
+	bench bench-quick soak fuzz deb deb-files demo demo-kernel install uninstall clean
 
 all: program $(overlay) $(man)
 	@mkdir -p target
@@ -48,6 +48,10 @@ all: program $(overlay) $(man)
 
 program: | need-build
 	$(CARGO) build --release --locked
+
+# What plays focus and WhaTap in the tests.
+examples: program
+	@$(CARGO) build --release --locked --examples
 
 $(target)/overlays/%.dtbo: overlays/%-overlay.dts | need-overlay
 	@mkdir -p $(@D)
@@ -75,7 +79,9 @@ need-check: need-build
 		python3 python3-dev python3-venv scdoc sqlite3 strace systemd systemd-container time \
 		util-linux valgrind xz-utils zsh
 
-check: format lint test msrv check-overlay check-packaging rig figures bench-quick
+check: | need-check
+	@packaging/tools/together.sh 'format lint test' 'examples rig-kernel msrv check-overlay'
+	@$(MAKE) --no-print-directory check-packaging rig figures bench-quick
 	@echo 'check: all passed'
 
 format: | need-check
@@ -95,39 +101,36 @@ msrv: | need-check
 check-overlay: $(overlay) | need-check
 	tests/debian/overlay/check.sh $(target)/overlay-check $(overlay)
 
-check-packaging: all | need-check
-	$(CARGO) build --release --locked --examples
+check-packaging: all examples | need-check
 	tests/debian/install.sh
 	tests/debian/target-dir.sh
 	tests/debian/units.sh
 	tests/debian/units-boot.sh
 
-rig: program $(overlay) | need-check
-	$(CARGO) build --release --locked --examples
+rig-kernel: | need-check
+	@[ "$$(uname -m)" != x86_64 ] || tests/kernel/build.sh
+
+rig: examples $(overlay) | need-check
 	tests/kernel/check.sh
 	tests/kernel/soak.sh --short
 
-check-kernels: program $(overlay) | need-check
-	$(CARGO) build --release --locked --examples
+check-kernels: examples $(overlay) | need-check
 	tests/kernel/kernels.sh
 
 figures: program | need-check
 	@tests/bench/figures.sh $(program)
 
 # Half an hour, on a machine that does nothing else: writes tests/bench/RESULTS.md.
-bench: program $(overlay) | need-check
-	$(CARGO) build --release --locked --examples
+bench: examples $(overlay) | need-check
 	@$(MAKE) deb ARCH='arm64 armhf' || { rm -f target/deb/*_arm64.deb target/deb/*_armhf.deb; \
 		echo 'bench: the packages for arm64 and armhf could not be built' >&2; }
 	tests/bench/bench.sh
 
-bench-quick: program | need-check
-	@$(CARGO) build --release --locked --examples
+bench-quick: examples | need-check
 	@tests/bench/bench.sh --quick
 
 # About an hour.
-soak: program $(overlay) | need-check
-	$(CARGO) build --release --locked --examples
+soak: examples $(overlay) | need-check
 	tests/kernel/soak.sh
 
 # For one of them: make deb ARCH=arm64.
@@ -145,8 +148,7 @@ $(target)/deb/changelog: CHANGELOG.md Cargo.toml packaging/debian/changelog.sh
 	packaging/debian/changelog.sh >$@.new
 	@mv $@.new $@
 
-check-pi: deb
-	$(CARGO) build --release --locked --examples
+check-pi: deb examples
 	tests/debian/package.sh
 	tests/debian/quick-start.sh
 	tests/debian/image.sh
@@ -174,12 +176,10 @@ fuzz: | need-build
 	done
 	DRAW_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --locked --quiet --test it whole_run -- --nocapture
 
-demo: program
-	@$(CARGO) build --release --locked --examples
+demo: examples
 	@packaging/tools/demo.sh
 
-demo-kernel: program $(overlay) | need-check
-	@$(CARGO) build --release --locked --examples
+demo-kernel: examples $(overlay) | need-check
 	@tests/kernel/demo.sh
 
 # Builds nothing: cargo never runs as root.
