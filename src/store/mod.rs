@@ -2,18 +2,18 @@
 //!
 //! A run commits twice: the reading before focus is started, and how it went at the end. On a card, what costs is
 //! waiting for it (`fsync(2)`) and what is written to it. Of a run, with `strace` (fsyncs, bytes to the file, its log and
-//! its journal) and `tests/bench/wear.sh` (bytes that reach a card with ext4, of a day of minutes):
+//! its journal) and `tests/bench/wear.py` (bytes that reach a card with ext4, of a day of minutes):
 //!
 //! | journal | fsyncs | bytes | to the card |
 //! | --- | --- | --- | --- |
-//! | rollback, as SQLite comes | 8 | 50,248 | 232,960 |
-//! | write-ahead log, copied back after 64 pages | 3 | 16,480 | 128,640 |
-//! | the same with pages of 1 KiB, and the index of the log keeps its blocks | 3 | 4,192 | 54,803 |
+//! | rollback, as SQLite comes | 8 | 50,248 | 226,816 |
+//! | write-ahead log, copied back after 64 pages | 3 | 16,480 | 131,973 |
+//! | the same with pages of 1 KiB, and the index of the log keeps its blocks | 3 | 4,192 | 49,616 |
 //!
 //! The last is what is done here: the log stays when a run closes the file, and is copied back about every 16th
 //! run. Each commit is one fsync of the log (`synchronous = FULL`: a power cut after it takes nothing), and the third is
 //! the folder's, which SQLite syncs when it has opened the log. And in this mode readers never hold a writer up.
-//! `fdatasync(2)` leaves out the time of the last write. Of the rest, 12 KiB are ext4's own journal, 4 KiB its inode, and
+//! `fdatasync(2)` leaves out the time of the last write. Of the rest, 18 KB are of ext4's own journal, 4 KiB its inode, and
 //! the others the log and its index: a file in which 80 bytes are replaced and synced costs 20,480 bytes.
 //!
 //! Nothing here ends a run. A store in trouble is logged in one line and the run goes on without.

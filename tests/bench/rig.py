@@ -37,7 +37,7 @@ def frames(policy, bad, number):
 
 
 def boot(work, cpu, played, policy, bad, number):
-    events = [(0.4, "up"), (RUNS[policy] * soak.MINUTE + 0.5, "off")]
+    events = [(0.2, "sync"), (0.4, "up"), (RUNS[policy] * soak.MINUTE + 0.5, "off")]
     name = f"{policy}-{bad}-{number}"
     return soak.Boot(work, name, played, events, target=policy, fault="good").boot(cpu)
 
