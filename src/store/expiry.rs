@@ -35,15 +35,19 @@ pub(super) fn expire(
     now: &Moment,
     keep: Duration,
 ) -> rusqlite::Result<()> {
-    let keep_ms = millis(keep);
     if id % LOOKS_APART != 0 {
         return Ok(());
     }
+    let keep_ms = millis(keep);
     let by_wall = now.wall_ms.saturating_sub(keep_ms);
     let by_boot = now.boot_ms.saturating_sub(keep_ms);
+    let looks_at_more = id % RUNS_APART == 0;
+    if !looks_at_more && !is_oldest_overdue(db, by_wall)? {
+        return Ok(());
+    }
+    let after_leap =
+        last_leap(db)?.filter(|leap| known.newest_id().saturating_sub(*leap) < RUNS_AFTER_LEAP).unwrap_or(-1);
     let drop = |table: &str, chosen: &str, most: i64| {
-        let after_leap =
-            last_leap(db)?.filter(|leap| known.newest_id().saturating_sub(*leap) < RUNS_AFTER_LEAP);
         let (ended_ms, number, delivered) = match table {
             "reading" => ("taken_ms", "id", "delivered_ms IS NOT NULL"),
             _ => ("ended_ms", "after_id", "1"),
@@ -54,17 +58,11 @@ pub(super) fn expire(
                  SELECT id FROM {table} WHERE {chosen} AND {number} > ?1 AND {delivered}
                    AND iif(boot_id = ?2 AND boot_id <> '', boot_ms < ?3, {ended_ms} < ?4) LIMIT {most})"
         );
-        db.execute(&text, params![after_leap.unwrap_or(-1), now.boot_id, by_boot, by_wall])
+        db.execute(&text, params![after_leap, now.boot_id, by_boot, by_wall])
     };
     let oldest = |table: &str, number: i64| format!("id < (SELECT min(id) FROM {table}) + {number}");
-    if id % RUNS_APART != 0 {
-        let oldest_ms: Option<i64> = db
-            .query_row("SELECT taken_ms FROM reading ORDER BY id LIMIT 1", [], |row| row.get(0))
-            .optional()?;
-        if oldest_ms.is_some_and(|oldest_ms| oldest_ms < by_wall.saturating_sub(HOUR_MS)) {
-            drop("reading", &oldest("reading", OLDEST), OLDEST)?;
-        }
-        return Ok(());
+    if !looks_at_more {
+        return drop("reading", &oldest("reading", OLDEST), OLDEST).map(|_| ());
     }
     // Far apart from run to run, and not in step with the number of rows, which grows with the runs.
     let place = (id / RUNS_APART).wrapping_mul(0x9e37_79b9) & 0xffff_ffff;
@@ -75,6 +73,13 @@ pub(super) fn expire(
         drop(table, &format!("id BETWEEN {start} AND {start} + {AT_ONCE}"), AT_ONCE)?;
     }
     Ok(())
+}
+
+/// Whether the oldest reading is too old by more than an hour.
+fn is_oldest_overdue(db: &Connection, by_wall: i64) -> rusqlite::Result<bool> {
+    let oldest_ms: Option<i64> =
+        db.query_row("SELECT taken_ms FROM reading ORDER BY id LIMIT 1", [], |row| row.get(0)).optional()?;
+    Ok(oldest_ms.is_some_and(|oldest_ms| oldest_ms < by_wall.saturating_sub(HOUR_MS)))
 }
 
 /// Notes a leap of the wall clock that is longer than readings are kept: nothing from before it goes right after.
