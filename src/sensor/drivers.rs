@@ -51,22 +51,6 @@ pub(super) struct Cache {
 const CHECKSUM: &str = "came with a wrong checksum";
 const ARBITRATION: (Errno, &str) = (Errno::EAGAIN, "was not read: another master had the I2C bus");
 
-/// A driver that is not in the table is read as the ABI says.
-static UNKNOWN: Driver = Driver {
-    names: &[],
-    compatible: None,
-    is_known: false,
-    bus: Bus::Unknown,
-    units: (1.0, 1.0),
-    cache: None,
-    answers_with_last: None,
-    mends_sub_zero: false,
-    zeros: &[],
-    clamped: None,
-    errors: &[],
-    longest_try: Duration::from_millis(1200),
-};
-
 /// A driver on I2C that does as the ABI says. EAGAIN is what some I2C controllers say when they lost the bus
 /// (`drivers/i2c/busses/i2c-designware-common.c`).
 const I2C: Driver = Driver {
@@ -83,6 +67,9 @@ const I2C: Driver = Driver {
     errors: &[ARBITRATION],
     longest_try: Duration::from_millis(1200),
 };
+
+/// A driver that is not in the table is read as the ABI says.
+static UNKNOWN: Driver = Driver { is_known: false, bus: Bus::Unknown, errors: &[], ..I2C };
 
 static DRIVERS: [Driver; 24] = [
     // ---- IIO: drivers/iio
