@@ -46,6 +46,11 @@ pub fn replace(path: &Path, content: &[u8], new_mode: u32) -> io::Result<()> {
     }
 }
 
+/// Part of a name that nobody can guess: its 64 bits are from the system's random numbers.
+pub(crate) fn unguessable() -> String {
+    format!("{:016x}", RandomState::new().hash_one(()))
+}
+
 /// A folder that stays the same whatever is renamed meanwhile, and a name in it.
 struct Place {
     folder: OwnedFd,
@@ -115,10 +120,10 @@ impl Place {
         written
     }
 
-    /// A file with a name that nobody can guess: its 64 bits are from the system's random numbers.
+    /// A file with a name that nobody can guess.
     fn new_file(&self, mode: u32) -> io::Result<(OsString, File)> {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let name = OsString::from(format!(".iio-focus-{:016x}", RandomState::new().hash_one(())));
+        let name = OsString::from(format!(".iio-focus-{}", unguessable()));
         let file = openat(&self.folder, name.as_os_str(), flags, Mode::from_bits_truncate(mode))?;
         Ok((name, file.into()))
     }

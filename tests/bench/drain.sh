@@ -7,14 +7,8 @@ set -eu
 program=$(realpath "$1")
 waiting=$3
 runs=${4:-1000}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-device=$work/sys/bus/iio/devices/iio:device0
-mkdir -p "$device"
-echo 20600 >"$device/in_temp_input"
-echo 24400 >"$device/in_humidityrelative_input"
-echo dht11@4 >"$device/name"
-umask 077
+# shellcheck source=tests/bench/tree.sh
+. "$(dirname "$0")/tree.sh"
 cat >"$work/iio-focus.toml" <<END
 [focus]
 program = "$(realpath "$2")"

@@ -4,14 +4,8 @@
 # kept, focus is a program that ends at once.
 set -eu
 program=$(realpath "$1")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-device=$work/sys/bus/iio/devices/iio:device0
-mkdir -p "$device"
-echo 20600 >"$device/in_temp_input"
-echo 24400 >"$device/in_humidityrelative_input"
-echo dht11@4 >"$device/name"
-umask 077
+# shellcheck source=tests/bench/tree.sh
+. "$(dirname "$0")/tree.sh"
 
 configure() { # FOCUS
     cat >"$work/iio-focus.toml" <<END

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::facts::Facts;
 pub(crate) use super::facts::board::Board;
+pub(crate) use super::facts::boot::LONGEST as LONGEST_CONFIG_TXT;
 use super::facts::boot::{self, Boot};
 use super::facts::config_txt;
 pub(crate) use super::facts::config_txt::{DEFAULT_PIN, DTPARAM, Load, OUR_OVERLAY, When};

@@ -11,7 +11,7 @@ use super::system::{System, find};
 use super::talk::Talk;
 use super::wishes::{self, Wishes};
 use crate::commands::doctor::for_setup::{
-    self, BootFiles, DEFAULT_PIN, DTPARAM, Load, OUR_OVERLAY as NAME, When, number,
+    self, BootFiles, DEFAULT_PIN, DTPARAM, LONGEST_CONFIG_TXT, Load, OUR_OVERLAY as NAME, When, number,
 };
 use crate::commands::program::run;
 use crate::error::{Error, Problem};
@@ -22,9 +22,6 @@ const STEP: &str = "overlay";
 
 /// Where the package has the overlay.
 const SOURCE: &str = "/usr/share/iio-focus/iio-focus-dht22.dtbo";
-
-/// Far more than any `config.txt`.
-const LONGEST_FILE: u64 = 1 << 20;
 
 /// Beside `config.txt`: what it was before.
 const OLD: &str = "config.txt.iio-focus-old";
@@ -76,7 +73,7 @@ pub(super) fn plan(system: &System, wishes: &Wishes) -> Result<Plan, Error> {
         return no_boot(system, wishes);
     };
     system.refuse_links(&files.config_file)?;
-    let (bytes, _) = open::read(&files.config_file, LONGEST_FILE)
+    let (bytes, _) = open::read(&files.config_file, LONGEST_CONFIG_TXT)
         .map_err(|error| Error::Config(Problem::file("read", &files.config_file, &error)))?;
     let text = text_of(&bytes);
     let loads = for_setup::loads(&system.board, &files.config_file, &text);

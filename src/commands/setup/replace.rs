@@ -1,9 +1,7 @@
 //! A file is replaced as a whole: whoever looks, and whenever the power goes, it is the old one or the new one.
 
-use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::hash::{BuildHasher, Hasher};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
@@ -12,6 +10,7 @@ use nix::fcntl::OFlag;
 
 use crate::error::Error;
 use crate::open::careful;
+use crate::replace::unguessable;
 
 /// The user and the group that a file gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,9 +75,8 @@ fn folder_of(path: &Path) -> &Path {
 /// A new, empty file in the same folder, which nobody else can read yet.
 fn beside(path: &Path) -> io::Result<(PathBuf, File)> {
     loop {
-        // A hasher of the standard library begins with random keys.
         let mut name = prefix(path);
-        name.push(format!("{:016x}", RandomState::new().build_hasher().finish()));
+        name.push(unguessable());
         let new = path.with_file_name(name);
         let flags = OFlag::O_NOFOLLOW.bits();
         match OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(flags).open(&new) {

@@ -9,7 +9,7 @@ use crate::error::Problem;
 use crate::open;
 
 /// Far more than any `config.txt`.
-const LONGEST: u64 = 1 << 20;
+pub(crate) const LONGEST: u64 = 1 << 20;
 
 /// What stands in `/boot/config.txt` since Bookworm, also if the boot partition is not mounted.
 const MOVED: &str = "has moved to /boot/firmware/config.txt";
